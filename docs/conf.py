@@ -1,0 +1,87 @@
+"""Configuration of Sphinx."""
+
+import builtins
+import importlib
+import inspect
+import sys
+from importlib import metadata
+from pathlib import Path
+
+from sphinx.application import Sphinx
+from sphinx.pycode import ModuleAnalyzer
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "tools"))
+from check_reference import public_names
+
+project = "rtms_client"
+author = "rtms_client contributors"
+project_copyright = f"2026, {author}"
+release = metadata.version("rtms_client")
+version = release.rpartition(".")[0]
+
+extensions = [
+    "myst_parser",
+    "sphinx.ext.autodoc",
+    "sphinx.ext.doctest",
+    "sphinx.ext.napoleon",
+]
+exclude_patterns = ["_build"]
+html_theme = "furo"
+html_title = f"rtms_client {release}"
+
+myst_enable_extensions = ["colon_fence", "deflist"]
+myst_heading_anchors = 3
+
+autodoc_member_order = "bysource"
+autodoc_typehints_format = "short"
+napoleon_numpy_docstring = False
+
+nitpicky = True
+# The build reaches no network, so that names of other projects have no target.
+_FOREIGN = "|".join(
+    [*sorted(sys.stdlib_module_names), "attrs?", "cryptography", "pytest", "typing_extensions"]
+)
+nitpick_ignore_regex = [
+    (r"py:.*", rf"({_FOREIGN})(\..*)?"),
+    (r"py:.*", "|".join(sorted(name for name in dir(builtins) if name.isidentifier()))),
+    (r"py:.*", r"(rtms_client\.([\w.]+\.)?)?_?[A-Z]?T(_co|_contra)?"),  # type variables
+]
+
+
+def _reference(module: str, names: list[str]) -> str:
+    """Return the directives that document some names of a module, in their order."""
+    owner = importlib.import_module(module)
+    aliases = [
+        name
+        for name in names
+        if not (inspect.isclass(value := getattr(owner, name)) or inspect.isroutine(value))
+    ]
+    members = ", ".join(name for name in names if name not in aliases)
+    lines = [f".. automodule:: {module}", "   :show-inheritance:"]
+    lines += [f"   :members: {members}"] if members else []
+    lines += [f"\n.. autodata:: {module}.{name}\n   :no-value:" for name in aliases]
+    return "\n".join(lines)
+
+
+def _write_reference(_app: Sphinx, document: str, content: list[str]) -> None:
+    """Fill the pages of the reference with every public name."""
+    for module, names in public_names("rtms_client").items():
+        page = "reference/api" if module == "rtms_client" else "reference/modules"
+        if names and page == document:
+            content[0] += f"\n## {module}\n\n```{{eval-rst}}\n{_reference(module, names)}\n```\n"
+
+
+def _describe_alias(
+    _app: Sphinx, what: str, name: str, _obj: object, _options: object, lines: list[str]
+) -> None:
+    """Take the docstring of a re-exported alias or constant from the module that defines it."""
+    if what == "data":
+        key = ("", name.rpartition(".")[2])
+        for module in [module for module in sys.modules if module.startswith("rtms_client.")]:
+            lines[:] = ModuleAnalyzer.for_module(module).find_attr_docs().get(key, lines)
+
+
+def setup(app: Sphinx) -> None:
+    """Connect the functions above."""
+    app.connect("source-read", _write_reference)
+    app.connect("autodoc-process-docstring", _describe_alias)
