@@ -1,0 +1,57 @@
+"""Test doubles for applications built on rtms_client: a fake RTMS server and scripted meetings.
+
+For tests and demonstrations only.
+"""
+
+from ._meeting import (
+    ADA,
+    GRACE,
+    AudioPacket,
+    Caption,
+    Chat,
+    MeetingItem,
+    MeetingScript,
+    Person,
+    Picture,
+    RawMessage,
+    SessionEvent,
+    Speech,
+    StateChange,
+)
+from ._server import FakeRTMSServer
+from ._server_connection import FakeConnection, FaultHook
+from ._server_log import LogEntry, Violation, ViolationKind
+from ._server_settings import EVERY_MEDIUM, NEVER, StreamOptions, StreamSettings, Timing, Variations
+from ._server_stream import FakeStream
+from ._server_webhooks import SignedWebhook, sign_webhook
+
+__all__ = [
+    "ADA",
+    "EVERY_MEDIUM",
+    "GRACE",
+    "NEVER",
+    "AudioPacket",
+    "Caption",
+    "Chat",
+    "FakeConnection",
+    "FakeRTMSServer",
+    "FakeStream",
+    "FaultHook",
+    "LogEntry",
+    "MeetingItem",
+    "MeetingScript",
+    "Person",
+    "Picture",
+    "RawMessage",
+    "SessionEvent",
+    "SignedWebhook",
+    "Speech",
+    "StateChange",
+    "StreamOptions",
+    "StreamSettings",
+    "Timing",
+    "Variations",
+    "Violation",
+    "ViolationKind",
+    "sign_webhook",
+]

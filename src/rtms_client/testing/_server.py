@@ -1,0 +1,358 @@
+"""A fake of Zoom's RTMS server: real WebSockets on loopback, for tests and demonstrations."""
+
+import asyncio
+import contextlib
+import ssl
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Final, Self
+
+from typing_extensions import Unpack
+from websockets.asyncio.server import Server, ServerConnection, serve
+from websockets.http11 import Request, Response
+
+from rtms_client.enums import MediaType, StopReason
+
+from ._certificates import loopback_certificates
+from ._meeting import MeetingScript
+from ._server_connection import FakeConnection, FaultHook
+from ._server_handlers import MediaHandler, SignalingHandler
+from ._server_log import LogEntry, Matcher, ServerLog, Violation
+from ._server_scope import TaskScope
+from ._server_settings import StreamOptions, StreamSettings
+from ._server_stream import FakeStream
+from ._server_webhooks import SignedWebhook, lifecycle_webhook, sign_webhook
+from ._server_wire import SOCKET_NAMES
+
+__all__ = ["FakeRTMSServer"]
+
+_CLOSE_TIMEOUT_S: Final = 1.0
+_MAX_REQUEST_BYTES: Final = 1 << 20
+_SOCKETS_BY_PATH: Final = {
+    ("deskshare" if name == "share" else name): name for name in SOCKET_NAMES.values()
+}
+
+
+class FakeRTMSServer:
+    """A faithful fake of Zoom's side of RTMS, on loopback, with as many streams as wanted.
+
+    ::
+
+        async with FakeRTMSServer(tone_meeting(seconds=1), pace=None) as server:
+            ...  # connect a client to server.signaling_url, trusting server.ssl_context()
+            await server.wait_for(MessageType.CLIENT_READY_ACK)
+        assert server.violations == []
+
+    The options are those of `StreamSettings` and describe the first stream, `stream`.
+
+    Args:
+        meeting: What happens in the first stream; nothing by default.
+        tls: Whether the sockets are ``wss``, with a throw-away certificate for ``localhost``.
+        log_limit: How many messages `log` keeps, of media and of everything else, each.
+        keep_media: Whether `log` keeps the bodies of media that were sent.
+        upgrade_delay_s: Delay of the answer to each HTTP upgrade.
+        upgrade_status: HTTP status that refuses each upgrade, for example 503.
+        fault: Sees, and may spoil, all connections and messages.
+    """
+
+    def __init__(
+        self,
+        meeting: MeetingScript | None = None,
+        *,
+        tls: bool = True,
+        log_limit: int = 10_000,
+        keep_media: bool = False,
+        upgrade_delay_s: float = 0.0,
+        upgrade_status: int | None = None,
+        fault: FaultHook | None = None,
+        **options: Unpack[StreamOptions],
+    ) -> None:
+        self.upgrade_delay_s = upgrade_delay_s
+        self.upgrade_status = upgrade_status
+        self.fault = fault
+        self.connections: list[FakeConnection] = []
+        self._meeting = meeting
+        self._first = StreamSettings(**options)
+        self._tls = tls
+        self._keep_media = keep_media
+        self._log = ServerLog(limit=log_limit)
+        self._scope = TaskScope()
+        self._streams: dict[str, FakeStream] = {}
+        self._connection_count = 0
+        self._moves = 0
+        self._signaling: Server | None = None
+        self._media: Server | None = None
+        self._directory: tempfile.TemporaryDirectory[str] | None = None
+
+    # Life
+
+    async def __aenter__(self) -> Self:
+        context = loopback_certificates().server_context() if self._tls else None
+        self._signaling = await self._serve(self._handle_signaling, context)
+        self._media = await self._serve(self._handle_media, context)
+        self.add_stream(self._meeting, settings=self._first)
+        return self
+
+    async def __aexit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc_value: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        await self.aclose()
+
+    async def _serve(self, handler: Any, context: ssl.SSLContext | None) -> Server:  # noqa: ANN401
+        return await serve(
+            handler,
+            "127.0.0.1",
+            0,
+            ssl=context,
+            compression=None,
+            process_request=self._upgrade,
+            ping_interval=None,  # undocumented on Zoom's side; keep-alives do the work
+            close_timeout=_CLOSE_TIMEOUT_S,
+            max_size=_MAX_REQUEST_BYTES,
+        )
+
+    async def aclose(self) -> None:
+        """Close all sockets and end all tasks; calling it twice is harmless.
+
+        Raises:
+            Exception: A task of the server failed; its error, unchanged.
+        """
+        servers = [server for server in (self._signaling, self._media) if server is not None]
+        for server in servers:
+            server.close(close_connections=False)
+        try:
+            await self._scope.aclose()
+        finally:
+            await asyncio.gather(*(connection.close(1001) for connection in self.connections))
+            for server in servers:
+                server.close()
+                await server.wait_closed()
+            if self._directory is not None:
+                self._directory.cleanup()
+                self._directory = None
+
+    def kill(self) -> None:
+        """Vanish: stop listening and reset every connection."""
+        for server in (self._signaling, self._media):
+            if server is not None:
+                server.close(close_connections=False)
+        for connection in tuple(self.connections):
+            connection.drop()
+
+    # Streams
+
+    def add_stream(
+        self,
+        meeting: MeetingScript | None = None,
+        *,
+        settings: StreamSettings | None = None,
+        **options: Unpack[StreamOptions],
+    ) -> FakeStream:
+        """Open one more stream in the running server.
+
+        Args:
+            meeting: What happens in it; nothing by default.
+            settings: All settings at once, instead of options.
+            **options: The options of `StreamSettings`; give a ``rtms_stream_id`` of its own.
+
+        Raises:
+            ValueError: There is a stream with this id.
+        """
+        settings = StreamSettings(**options) if settings is None else settings
+        if settings.rtms_stream_id in self._streams:
+            raise ValueError(f"there is a stream {settings.rtms_stream_id!r} already")
+        stream = FakeStream(settings, meeting or MeetingScript(), self._scope)
+        self._streams[settings.rtms_stream_id] = stream
+        return stream
+
+    @property
+    def stream(self) -> FakeStream:
+        """The first stream."""
+        return self._streams[self._first.rtms_stream_id]
+
+    @property
+    def streams(self) -> Mapping[str, FakeStream]:
+        """All streams by their id."""
+        return self._streams
+
+    # How to reach it
+
+    @property
+    def signaling_url(self) -> str:
+        """URL of the signaling endpoint, as in ``server_urls`` of the started webhook."""
+        suffix = f"?move={self._moves}" if self._moves else ""
+        return f"{self._base(self._signaling)}/signaling{suffix}"
+
+    def move(self) -> str:
+        """Change the URLs, as a fail-over does; the old ones still work. Returns the new one."""
+        self._moves += 1
+        return self.signaling_url
+
+    def media_urls(self, stream: FakeStream) -> Mapping[str, str]:
+        """Return the media URLs of a stream by documented key."""
+        base = self._base(self._media)
+        keys = {
+            MediaType.AUDIO: "audio",
+            MediaType.VIDEO: "video",
+            MediaType.SHARE: "deskshare",
+            MediaType.TRANSCRIPT: "transcript",
+            MediaType.CHAT: "chat",
+        }
+        names = [key for medium, key in keys.items() if medium in stream.settings.available]
+        if stream.settings.unified:
+            names.append("all")
+        suffix = f"?move={self._moves}" if self._moves else ""
+        return {name: f"{base}/media/{name}{suffix}" for name in names}
+
+    def _base(self, server: Server | None) -> str:
+        if server is None:
+            raise RuntimeError("the server is not running; enter it with 'async with'")
+        scheme = "wss" if self._tls else "ws"
+        # By name, because Zoom's SDK does not accept certificates for addresses.
+        return f"{scheme}://localhost:{self._port(server)}"
+
+    @staticmethod
+    def _port(server: Server) -> int:
+        for listener in server.sockets:
+            return int(listener.getsockname()[1])
+        raise RuntimeError("the server does not listen any more")
+
+    def ssl_context(self) -> ssl.SSLContext:
+        """Make a client-side TLS context that trusts this server and nothing else."""
+        return loopback_certificates().client_context()
+
+    @property
+    def ca_file(self) -> Path:
+        """PEM file with the certificate authority of this server; it lives as long as the server.
+
+        For clients that want a path, such as Zoom's SDK (``ZM_RTMS_CA``).
+        """
+        if self._directory is None:
+            self._directory = tempfile.TemporaryDirectory(prefix="rtms-client-")
+        path = Path(self._directory.name, "ca.pem")
+        path.write_bytes(loopback_certificates().ca_pem)
+        return path
+
+    # Webhooks
+
+    def started_webhook(self, stream: FakeStream | None = None) -> dict[str, Any]:
+        """Build the ``rtms_started`` webhook of a stream, by default the first one."""
+        stream = stream or self.stream
+        return lifecycle_webhook(
+            stream.settings, "started", stream.epoch_ms, url=self.signaling_url
+        )
+
+    def interrupted_webhook(self, stream: FakeStream | None = None) -> dict[str, Any]:
+        """Build the ``rtms_interrupted`` webhook of a stream."""
+        stream = stream or self.stream
+        return lifecycle_webhook(stream.settings, "interrupted", stream.now_ms())
+
+    def stopped_webhook(
+        self, stream: FakeStream | None = None, *, reason: StopReason | None = None
+    ) -> dict[str, Any]:
+        """Build the ``rtms_stopped`` webhook; the reason is that of the stream if not given."""
+        stream = stream or self.stream
+        return lifecycle_webhook(
+            stream.settings,
+            "stopped",
+            stream.now_ms(),
+            stop_reason=stream.stop_reason if reason is None else reason,
+        )
+
+    def started_body(self, secret_token: str, stream: FakeStream | None = None) -> SignedWebhook:
+        """Build the ``rtms_started`` webhook as raw body and signed headers."""
+        return sign_webhook(self.started_webhook(stream), secret_token)
+
+    # What happened
+
+    @property
+    def log(self) -> list[LogEntry]:
+        """Everything that was received and sent and is still kept, in order."""
+        return self._log.entries()
+
+    @property
+    def violations(self) -> list[Violation]:
+        """Breaches of the protocol by clients; a clean client leaves it empty."""
+        return self._log.violations
+
+    def received(self, matcher: Matcher) -> list[LogEntry]:
+        """Return the received messages of a type, or that a function recognises."""
+        return self._log.matching(matcher, "in")
+
+    def sent(self, matcher: Matcher) -> list[LogEntry]:
+        """Return the sent messages of a type, or that a function recognises."""
+        return self._log.matching(matcher, "out")
+
+    async def wait_for(
+        self, matcher: Matcher, *, timeout_s: float = 5.0, count: int = 1
+    ) -> LogEntry:
+        """Wait until a message was received; those received before count.
+
+        Args:
+            matcher: A message type, or a function that recognises the entry.
+            timeout_s: Seconds to wait.
+            count: How many such messages are wanted; the last one is returned.
+
+        Raises:
+            TimeoutError: It did not come.
+        """
+        return await self._log.wait_for(matcher, "in", timeout_s=timeout_s, count=count)
+
+    async def wait_for_sent(
+        self, matcher: Matcher, *, timeout_s: float = 5.0, count: int = 1
+    ) -> LogEntry:
+        """Wait until a message was sent; see `wait_for`."""
+        return await self._log.wait_for(matcher, "out", timeout_s=timeout_s, count=count)
+
+    # Connections
+
+    async def _upgrade(self, ws: ServerConnection, _request: Request) -> Response | None:
+        if self.upgrade_delay_s:
+            await asyncio.sleep(self.upgrade_delay_s)
+        if self.upgrade_status is not None:
+            return ws.respond(self.upgrade_status, "refused on request of the test\n")
+        return None
+
+    async def _handle_signaling(self, ws: ServerConnection) -> None:
+        connection = self._connection(ws, "signaling")
+        handler = SignalingHandler(
+            connection, self._streams, self.stream, media_urls=self.media_urls
+        )
+        await self._converse(connection, handler)
+
+    async def _handle_media(self, ws: ServerConnection) -> None:
+        path = ws.request.path if ws.request is not None else ""
+        last = path.partition("?")[0].rpartition("/")[2]
+        connection = self._connection(ws, _SOCKETS_BY_PATH.get(last, "all"))
+        await self._converse(connection, MediaHandler(connection, self._streams, self.stream))
+
+    def _connection(self, ws: ServerConnection, kind: str) -> FakeConnection:
+        self._connection_count += 1
+        return FakeConnection(
+            ws,
+            connection_id=self._connection_count,
+            kind=kind,
+            path=ws.request.path if ws.request is not None else "",
+            log=self._log,
+            keep_media=self._keep_media,
+            fault=self.fault,
+        )
+
+    async def _converse(
+        self, connection: FakeConnection, handler: SignalingHandler | MediaHandler
+    ) -> None:
+        self.connections.append(connection)
+        writer = asyncio.create_task(connection.write(), name=f"write {connection!r}")
+        try:
+            await connection.accept()
+            await handler.run()
+        finally:
+            self.connections.remove(connection)
+            writer.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await writer
