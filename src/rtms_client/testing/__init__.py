@@ -18,6 +18,16 @@ from ._meeting import (
     Speech,
     StateChange,
 )
+from ._meeting_builders import (
+    bulk_audio,
+    bulk_captions,
+    bulk_chat,
+    bulk_payload,
+    bulk_video,
+    sample_meeting,
+    silent_meeting,
+    tone_meeting,
+)
 from ._server import FakeRTMSServer
 from ._server_connection import FakeConnection, FaultHook
 from ._server_log import LogEntry, Violation, ViolationKind
@@ -53,5 +63,13 @@ __all__ = [
     "Variations",
     "Violation",
     "ViolationKind",
+    "bulk_audio",
+    "bulk_captions",
+    "bulk_chat",
+    "bulk_payload",
+    "bulk_video",
+    "sample_meeting",
     "sign_webhook",
+    "silent_meeting",
+    "tone_meeting",
 ]

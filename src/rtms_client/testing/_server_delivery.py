@@ -11,6 +11,7 @@ import attrs
 from rtms_client.enums import DataOption, MediaCodec, MediaType, MessageType
 
 from ._meeting import SLICE_MS, AudioPacket, Caption, Chat, Person, Picture
+from ._sample import is_key_frame
 from ._server_wire import VOICE_PRODUCTS
 
 if TYPE_CHECKING:
@@ -117,6 +118,7 @@ class Delivery:
         self._next_picture_ms: dict[tuple[FakeConnection, MediaType], float] = {}
         self._buffer: deque[Slices | AudioPacket] = deque()
         self._first_camera: int | None = None
+        self._sources: dict[tuple[FakeConnection, MediaType], int] = {}
         self.buffering = stream.settings.start_at_once
 
     # Audio
@@ -166,6 +168,7 @@ class Delivery:
         self._formats.pop(connection, None)
         for medium in (MediaType.VIDEO, MediaType.SHARE):
             self._next_picture_ms.pop((connection, medium), None)
+            self._sources.pop((connection, medium), None)
 
     def flush(self) -> None:
         """Send incomplete audio packets."""
@@ -207,9 +210,13 @@ class Delivery:
             return False
         if is_video and not self._on_stage(params["data_opt"], picture.person.user_id):
             return False
-        if picture.codec == MediaCodec.H264:
-            return True  # an access unit cannot be left out
         key = (connection, picture.media)
+        if picture.codec == MediaCodec.H264:
+            if self._sources.get(key) != picture.person.user_id:
+                if is_delta_frame(picture.data):
+                    return False  # nobody could decode it
+                self._sources[key] = picture.person.user_id
+            return True
         if picture.at_ms < self._next_picture_ms.get(key, 0):
             return False
         self._next_picture_ms[key] = picture.at_ms + 1000 / params["fps"]
@@ -284,6 +291,11 @@ def _bytes(samples: "array.array[int]") -> bytes:
     if sys.byteorder == "big":  # pragma: no cover
         samples.byteswap()
     return samples.tobytes()
+
+
+def is_delta_frame(data: bytes) -> bool:
+    """Tell whether data are an H.264 access unit that needs earlier ones; opaque data are not."""
+    return b"\0\0\1" in data and not is_key_frame(data)
 
 
 def slice_speech(pcm: bytes) -> Iterable[bytes]:
