@@ -11,7 +11,7 @@ from typing import Final
 
 import attrs
 
-from .enums import StatusCode, StopReason
+from rtms_client.enums import StatusCode, StopReason
 
 __all__ = [
     "CLOSE_CODES",
@@ -51,9 +51,10 @@ class Explanation:
 
 
 _CHECK_ID: Final = (
-    "take the id and rtms_stream_id unchanged from the newest started webhook; the stream may be over"
+    "take the id and rtms_stream_id unchanged from the newest started webhook; the stream may "
+    "be over"
 )
-_CHECK_SECRET: Final = (
+_CHECK_SIGNATURE: Final = (
     "check client id and secret: they must belong to the app that received the webhook, and the id "
     "must be signed exactly as received"
 )
@@ -61,8 +62,8 @@ _BUG: Final = "report it: the library sent something that the server refuses"
 _SCOPE: Final = "add the scope of this medium to the app and re-authorise it, or do not ask for it"
 _PARAMS: Final = "choose a supported combination of parameters"
 _OTHER_OWNER: Final = (
-    "make sure that exactly one process owns the stream; the server may need some seconds to notice "
-    "that an earlier connection is gone"
+    "make sure that exactly one process owns the stream; the server may need some seconds to "
+    "notice that an earlier connection is gone"
 )
 _WAIT: Final = "wait and try again; if it stays, ask Zoom's support"
 
@@ -83,7 +84,7 @@ STATUS_CODES: Final[Mapping[int, Explanation]] = MappingProxyType(
             _status(StatusCode.OK, "success", "nothing to do", Retry.OK),
             _status(StatusCode.INVALID_MESSAGE_TYPE, "unexpected message type", _BUG),
             _status(StatusCode.INVALID_RTMS_STREAM_ID, "stream id unknown or over", _CHECK_ID),
-            _status(StatusCode.INVALID_SIGNATURE, "signature does not match", _CHECK_SECRET),
+            _status(StatusCode.INVALID_SIGNATURE, "signature does not match", _CHECK_SIGNATURE),
             _status(StatusCode.INVALID_PAYLOAD, "malformed message body", _BUG),
             _status(StatusCode.INVALID_EVENTS, "malformed list of events", _BUG),
             _status(
@@ -142,7 +143,9 @@ STATUS_CODES: Final[Mapping[int, Explanation]] = MappingProxyType(
                 Retry.BRIEFLY,
             ),
             _parameter(StatusCode.INVALID_MEDIA_PARAMS, "bad media parameters"),
-            _parameter(StatusCode.INVALID_MEDIA_AUDIO_PARAMS, "bad combination of audio parameters"),
+            _parameter(
+                StatusCode.INVALID_MEDIA_AUDIO_PARAMS, "bad combination of audio parameters"
+            ),
             _parameter(StatusCode.INVALID_MEDIA_AUDIO_CONTENT_TYPE, "bad audio content type"),
             _parameter(StatusCode.INVALID_MEDIA_AUDIO_SAMPLE_RATE, "bad audio sample rate"),
             _parameter(StatusCode.INVALID_MEDIA_AUDIO_CHANNEL, "bad number of audio channels"),
@@ -286,7 +289,7 @@ CLOSE_CODES: Final[Mapping[int, Explanation]] = MappingProxyType(
             Retry.BACK_OFF,
         ),
         1007: Explanation("INVALID_DATA", "text was not UTF-8", _WAIT, Retry.BACK_OFF),
-        1008: Explanation("POLICY_VIOLATION", "refused by policy", _CHECK_SECRET, Retry.BACK_OFF),
+        1008: Explanation("POLICY_VIOLATION", "refused", _CHECK_SIGNATURE, Retry.BACK_OFF),
         1009: Explanation(
             "MESSAGE_TOO_BIG",
             "message larger than the limit of the receiver",

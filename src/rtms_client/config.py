@@ -7,25 +7,24 @@ grants is described by the ``...Format`` classes, which hold the same fields wit
 import enum
 import warnings
 from collections.abc import Awaitable, Callable, Mapping
-from os import PathLike
-from typing import TYPE_CHECKING, Final, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 import attrs
 
-from .enums import (
+from rtms_client.enums import (
     AudioChannel,
     ContentType,
     DataOption,
     Language,
     MediaCodec,
-    OpenIntEnum,
     Product,
     Resolution,
     SampleRate,
 )
-from .exceptions import InvalidParameters
+from rtms_client.exceptions import InvalidParameters
 
 if TYPE_CHECKING:
+    from os import PathLike
     from ssl import SSLContext
 
 __all__ = [
@@ -48,30 +47,16 @@ __all__ = [
     "VideoParams",
 ]
 
-_E = TypeVar("_E", bound=OpenIntEnum)
 
-
-def _to(kind: type[_E]) -> Callable[[int], _E]:
-    """Make a converter that widens plain integers to an enum."""
-
-    def convert(value: int) -> _E:
-        try:
-            return kind(value)
-        except ValueError:
-            raise InvalidParameters(
-                kind.__name__, f"expected a member, got {value!r}", f"use a member of {kind.__name__}"
-            ) from None
-
-    return convert
-
-
-def _positive(_: object, attribute: "attrs.Attribute[float]", value: float) -> None:
+def _positive(_: object, attribute: "attrs.Attribute[Any]", value: float) -> None:
     """Validate that a number is above zero."""
     if not value > 0:
-        raise InvalidParameters(attribute.name, f"expected a number above 0, got {value!r}", "raise it")
+        raise InvalidParameters(
+            attribute.name, f"expected a number above 0, got {value!r}", "raise it"
+        )
 
 
-def _not_empty(_: object, attribute: "attrs.Attribute[str]", value: str) -> None:
+def _not_empty(_: object, attribute: "attrs.Attribute[Any]", value: object) -> None:
     """Validate that a text is not empty; never shows the value, which may be a secret."""
     if not isinstance(value, str) or not value:
         raise InvalidParameters(
@@ -94,24 +79,20 @@ _FROM_HERTZ: Final = {hertz: index for index, hertz in _HERTZ.items()}
 
 def _to_sample_rate(value: int) -> SampleRate:
     """Widen the index, or hertz, to the enum; no index is as large as a rate in hertz."""
-    return _to(SampleRate)(_FROM_HERTZ.get(value, value))
+    return SampleRate(_FROM_HERTZ.get(value, value))
 
 
 @attrs.frozen(kw_only=True)
 class AudioFormat:
     """Audio as the server sends it (messages notes, 3.1)."""
 
-    content_type: ContentType = attrs.field(
-        default=ContentType.RAW_AUDIO, converter=_to(ContentType)
-    )
-    codec: MediaCodec = attrs.field(default=MediaCodec.L16, converter=_to(MediaCodec))
+    content_type: ContentType = attrs.field(default=ContentType.RAW_AUDIO, converter=ContentType)
+    codec: MediaCodec = attrs.field(default=MediaCodec.L16, converter=MediaCodec)
     """L16 is little-endian signed 16-bit PCM, interleaved when stereo."""
     sample_rate: SampleRate = attrs.field(default=SampleRate.SR_16K, converter=_to_sample_rate)
     """An index on the wire; hertz (16000) are accepted too. See `sample_rate_hz`."""
-    channel: AudioChannel = attrs.field(default=AudioChannel.MONO, converter=_to(AudioChannel))
-    data_opt: DataOption = attrs.field(
-        default=DataOption.AUDIO_MULTI_STREAMS, converter=_to(DataOption)
-    )
+    channel: AudioChannel = attrs.field(default=AudioChannel.MONO, converter=AudioChannel)
+    data_opt: DataOption = attrs.field(default=DataOption.AUDIO_MULTI_STREAMS, converter=DataOption)
     """One packet per speaker and interval (default), or one mixed packet."""
     send_rate_ms: int = 20
     """Duration of one packet in milliseconds."""
@@ -172,14 +153,18 @@ AUDIO_MATRIX: Final = tuple(
 """Supported combinations of `AudioParams`; anything else is refused (messages notes, 3.1)."""
 
 
-def _differences(left: object, right: object) -> list[str]:
-    """Name the fields in which two attrs values differ, as ``name: left → right``."""
-    fields = attrs.fields_dict(type(right))
-    return [
-        f"{name}: {_show(getattr(left, name))} → {_show(getattr(right, name))}"
-        for name in fields
-        if getattr(left, name) != getattr(right, name)
-    ]
+def differences(asked: attrs.AttrsInstance, given: attrs.AttrsInstance) -> tuple[str, ...]:
+    """Name the fields in which two values differ, as ``name: asked → given``.
+
+    Args:
+        asked: What was requested.
+        given: What was granted or is allowed; its fields are compared.
+    """
+    return tuple(
+        f"{name}: {_show(getattr(asked, name))} → {_show(getattr(given, name))}"
+        for name in attrs.fields_dict(type(given))
+        if getattr(asked, name) != getattr(given, name)
+    )
 
 
 def _show(value: object) -> str:
@@ -207,14 +192,14 @@ class AudioParams(AudioFormat):
             key=lambda row: (
                 4 * (row.codec != self.codec)
                 + 2 * (row.content_type != self.content_type)
-                + len(_differences(self, row))
+                + len(differences(self, row))
             ),
         )
-        if differences := _differences(self, nearest):
+        if changes := differences(self, nearest):
             raise InvalidParameters(
                 "AudioParams",
                 "this combination is not supported by RTMS",
-                f"the nearest that is: {', '.join(differences)}",
+                f"the nearest that is: {', '.join(changes)}",
             )
 
 
@@ -233,15 +218,13 @@ class PictureFormat:
 
     fps: int
     """Frames a second at most."""
-    codec: MediaCodec = attrs.field(converter=_to(MediaCodec))
+    codec: MediaCodec = attrs.field(converter=MediaCodec)
     """H264 is one Annex B access unit per frame, JPG and PNG one picture per frame."""
-    resolution: Resolution = attrs.field(converter=_to(Resolution))
+    resolution: Resolution = attrs.field(converter=Resolution)
     """Upper bound; the size may change during the stream."""
-    content_type: ContentType = attrs.field(
-        default=ContentType.RAW_VIDEO, converter=_to(ContentType)
-    )
+    content_type: ContentType = attrs.field(default=ContentType.RAW_VIDEO, converter=ContentType)
     data_opt: DataOption | None = attrs.field(
-        default=None, converter=attrs.converters.optional(_to(DataOption))
+        default=None, converter=attrs.converters.optional(DataOption)
     )
     """Whose video is sent; `None` for screen share."""
 
@@ -294,11 +277,11 @@ class VideoParams(PictureFormat):
             lambda self: MediaCodec.H264 if self.fps > _VIDEO_STILLS_FPS else MediaCodec.JPG,
             takes_self=True,
         ),
-        converter=_to(MediaCodec),
+        converter=MediaCodec,
     )
-    resolution: Resolution = attrs.field(default=Resolution.HD, converter=_to(Resolution))
+    resolution: Resolution = attrs.field(default=Resolution.HD, converter=Resolution)
     data_opt: DataOption = attrs.field(
-        default=DataOption.VIDEO_SINGLE_ACTIVE_STREAM, converter=_to(DataOption)
+        default=DataOption.VIDEO_SINGLE_ACTIVE_STREAM, converter=DataOption
     )
     """Active speaker (default), or one participant chosen with `RTMSStream.subscribe_video`."""
 
@@ -335,9 +318,9 @@ class ShareParams(PictureFormat):
             lambda self: MediaCodec.H264 if self.fps > _SHARE_STILLS_FPS else MediaCodec.JPG,
             takes_self=True,
         ),
-        converter=_to(MediaCodec),
+        converter=MediaCodec,
     )
-    resolution: Resolution = attrs.field(default=Resolution.FHD, converter=_to(Resolution))
+    resolution: Resolution = attrs.field(default=Resolution.FHD, converter=Resolution)
     data_opt: None = attrs.field(default=None, init=False)
 
     def __attrs_post_init__(self) -> None:
@@ -357,8 +340,8 @@ class ShareParams(PictureFormat):
 class TranscriptFormat:
     """Transcript as the server sends it (messages notes, 3.4)."""
 
-    content_type: ContentType = attrs.field(default=ContentType.TEXT, converter=_to(ContentType))
-    language: Language = attrs.field(default=Language.ENGLISH, converter=_to(Language))
+    content_type: ContentType = attrs.field(default=ContentType.TEXT, converter=ContentType)
+    language: Language = attrs.field(default=Language.ENGLISH, converter=Language)
     """Language of the first 30 seconds, and of the rest when identification is off."""
     language_identification: bool = True
     """After 30 seconds the detected language takes over."""
@@ -464,8 +447,8 @@ class NetworkOptions:
     ssl_context: "SSLContext | None" = None
     """TLS settings of your own, instead of `ca_file`; must verify and allow TLS 1.2 or later."""
     proxy: str | bool = attrs.field(default=True, repr=False)  # may hold a password
-    """URL of a proxy (``http``, ``https``, ``socks5`` with python-socks); `True` takes the system's,
-    `False` none."""
+    """URL of a proxy (``http``, ``https``; ``socks5`` if python-socks is installed); `True` takes
+    the system's, `False` none."""
     max_message_bytes: int = attrs.field(default=16 * _MIB, validator=_positive)
     """Largest message to accept; a larger one ends its connection with close code 1009."""
     allow_plaintext: bool = False
@@ -498,7 +481,7 @@ class StreamInfo:
 
     product: Product = attrs.field(default=Product.MEETING, converter=Product)
     product_id: str = attrs.field(validator=_not_empty)
-    """UUID of the meeting or webinar, id of the session, engagement or call; exactly as received."""
+    """UUID of the meeting or webinar, id of the session, engagement or call; as received."""
     stream_id: str = attrs.field(validator=_not_empty)
     """``rtms_stream_id``; an opaque text."""
     server_urls: tuple[str, ...] = attrs.field(converter=tuple)

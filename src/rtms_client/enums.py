@@ -10,6 +10,8 @@ with ``==``, never with ``is``, and print ``.name`` or ``int()``.
 import enum
 from typing import Self
 
+from typing_extensions import override
+
 __all__ = [
     "AudioChannel",
     "ChatGroupMemberStatus",
@@ -46,6 +48,7 @@ class OpenIntEnum(enum.IntEnum):
     """
 
     @classmethod
+    @override
     def _missing_(cls, value: object) -> Self | None:
         if type(value) is not int:  # "7", 7.0 and True are malformed, not unknown
             return None

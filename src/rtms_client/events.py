@@ -6,7 +6,7 @@ from typing import TypeAlias
 
 import attrs
 
-from .enums import (
+from rtms_client.enums import (
     ContactCenterEventType,
     EventType,
     MediaType,
@@ -16,7 +16,7 @@ from .enums import (
     StopReason,
     StreamState,
 )
-from .frames import Item, MediaFrame, UserId
+from rtms_client.frames import Item, MediaFrame, UserId
 
 __all__ = [
     "ActiveSpeakerChanged",
@@ -170,7 +170,8 @@ class VideoSubscriptionChanged(_Timed):
     user_id: UserId | None = None
     subscribed: bool
     """Whether video of this participant is expected now."""
-    status: StatusCode
+    status: StatusCode | None
+    """The answer; `None` when it had no status."""
 
 
 @attrs.frozen(kw_only=True)

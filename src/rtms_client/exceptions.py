@@ -35,8 +35,10 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import ClassVar, Final
 
-from .codes import explain_close, explain_status, explain_stop
-from .enums import StatusCode, StopReason
+from typing_extensions import override
+
+from rtms_client.codes import explain_close, explain_status, explain_stop
+from rtms_client.enums import StatusCode, StopReason
 
 __all__ = [
     "AnswerTimeout",
@@ -90,6 +92,7 @@ class InvalidParameters(LocalProtocolError, ValueError):
         super().__init__(what, problem, suggestion)
         self.what, self.problem, self.suggestion = what, problem, suggestion
 
+    @override
     def __str__(self) -> str:
         return f"{self.what}: {self.problem}; {self.suggestion}"
 
@@ -106,6 +109,7 @@ class HostNotAllowed(LocalProtocolError):
         super().__init__(url, problem)
         self.url, self.problem = url, problem
 
+    @override
     def __str__(self) -> str:
         return (
             f"{self.url}: {self.problem}; verify that the webhook is genuine, and if it is, "
@@ -126,6 +130,7 @@ class InvalidState(LocalProtocolError):
         super().__init__(operation, state, hint)
         self.operation, self.state, self.hint = operation, state, hint
 
+    @override
     def __str__(self) -> str:
         return f"cannot {self.operation} in state {self.state}; {self.hint}"
 
@@ -145,6 +150,7 @@ class RemoteProtocolError(RTMSError):
         super().__init__(expected, got)
         self.expected, self.got = expected, got
 
+    @override
     def __str__(self) -> str:
         return f"expected {self.expected}, got {self.got}"
 
@@ -174,6 +180,7 @@ class HandshakeRejected(RTMSError):
         kind = HandshakeRejected if status is None else _REJECTIONS.get(status, HandshakeRejected)
         return kind(endpoint, status, reason)
 
+    @override
     def __str__(self) -> str:
         if self.status is None:
             return (
@@ -199,6 +206,7 @@ class AuthenticationFailed(HandshakeRejected):
 class MediaNotAvailable(HandshakeRejected):
     """The app has no access to the medium; a status of `None` means that no URL was offered."""
 
+    @override
     def __str__(self) -> str:
         if self.status is None:
             return (
@@ -249,10 +257,12 @@ class ParametersDowngraded(RTMSError):
         super().__init__(endpoint, differences)
         self.endpoint, self.differences = endpoint, differences
 
+    @override
     def __str__(self) -> str:
         return (
-            f"{self.endpoint}: expected the requested parameters, got {', '.join(self.differences)}; "
-            "ask for what the account allows, or drop strict=True and read stream.granted"
+            f"{self.endpoint}: expected the requested parameters, got "
+            f"{', '.join(self.differences)}; ask for what the account allows, or drop strict=True "
+            "and read stream.granted"
         )
 
 
@@ -271,10 +281,11 @@ class ConnectFailed(RTMSError):
         super().__init__(endpoint, host, problem)
         self.endpoint, self.host, self.problem = endpoint, host, problem
 
+    @override
     def __str__(self) -> str:
         return (
-            f"{self.endpoint}: expected a WebSocket connection to {self.host}, got: {self.problem}; "
-            "check network, proxy and firewall"
+            f"{self.endpoint}: expected a WebSocket connection to {self.host}, got: "
+            f"{self.problem}; check network, proxy and firewall"
         )
 
 
@@ -283,6 +294,7 @@ class CertificateRejected(ConnectFailed):
 
     retryable = False
 
+    @override
     def __str__(self) -> str:
         return (
             f"{self.endpoint}: expected a trusted certificate of {self.host}, got: {self.problem}; "
@@ -310,10 +322,11 @@ class AnswerTimeout(RTMSError):
         super().__init__(endpoint, waited_for, timeout_s)
         self.endpoint, self.waited_for, self.timeout_s = endpoint, waited_for, timeout_s
 
+    @override
     def __str__(self) -> str:
         return (
-            f"{self.endpoint}: expected {self.waited_for} within {self.timeout_s:g} s, got nothing; "
-            "the server may be overloaded, or raise the value in Timeouts"
+            f"{self.endpoint}: expected {self.waited_for} within {self.timeout_s:g} s, got "
+            "nothing; the server may be overloaded, or raise the value in Timeouts"
         )
 
 
@@ -332,6 +345,7 @@ class ConnectionLost(RTMSError):
         super().__init__(endpoint, code, reason)
         self.endpoint, self.code, self.reason = endpoint, code, reason
 
+    @override
     def __str__(self) -> str:
         known = explain_close(self.code)
         said = f" ({self.reason})" if self.reason else ""
@@ -354,6 +368,7 @@ class ConnectionSilent(ConnectionLost):
         self.args = (endpoint, silence_s)
         self.silence_s = silence_s
 
+    @override
     def __str__(self) -> str:
         return (
             f"{self.endpoint}: expected a message or keep-alive within {self.silence_s:g} s, got "
@@ -372,6 +387,7 @@ class StreamStopped(RTMSError):
         super().__init__(stop_reason)
         self.stop_reason = stop_reason
 
+    @override
     def __str__(self) -> str:
         known = explain_stop(self.stop_reason)
         return (
@@ -393,6 +409,7 @@ class RequestFailed(RTMSError):
         super().__init__(request, status, reason)
         self.request, self.status, self.reason = request, status, reason
 
+    @override
     def __str__(self) -> str:
         if self.status is None:
             return f"{self.request}: expected an answer with status_code, got one without"
@@ -416,8 +433,10 @@ class BufferOverflow(RTMSError):
         super().__init__(medium, items, size)
         self.medium, self.items, self.size = medium, items, size
 
+    @override
     def __str__(self) -> str:
         return (
             f"{self.medium}: expected the consumer to keep up, got {self.items} items "
-            f"({self.size} bytes) waiting; consume faster, raise BufferLimits, or choose a dropping policy"
+            f"({self.size} bytes) waiting; consume faster, raise BufferLimits, or choose a policy "
+            "that drops"
         )

@@ -5,12 +5,12 @@ that a logged frame gives nothing away.
 """
 
 from collections.abc import Mapping
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 import attrs
 
-from .config import AudioFormat, PictureFormat, TranscriptFormat
-from .enums import (
+from rtms_client.config import AudioFormat, PictureFormat, TranscriptFormat
+from rtms_client.enums import (
     ChatOperation,
     ChatSessionType,
     DataAttribute,
@@ -34,6 +34,10 @@ __all__ = [
 UserId: TypeAlias = int | str
 """Id of a connection to this meeting, not of a person: the same person gets a new one after
 rejoining. An `int` whenever the server sent digits, else the raw text."""
+
+
+_IDR_SLICE: Final = 5  # H.264, table 7-1
+_SLICES: Final = frozenset({1, 2, _IDR_SLICE})
 
 
 def _size(data: bytes) -> str:
@@ -111,11 +115,9 @@ class _PictureFrame(Item):
         while (start := data.find(b"\x00\x00\x01", start)) >= 0:
             start += 3
             if start < len(data):
-                match data[start] & 0x1F:
-                    case 5:  # slice of an IDR picture (H.264, table 7-1)
-                        return True
-                    case 1 | 2:  # slice of another picture
-                        return False
+                nal_unit_type = data[start] & 0x1F
+                if nal_unit_type in _SLICES:
+                    return nal_unit_type == _IDR_SLICE
         return False
 
 

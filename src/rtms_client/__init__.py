@@ -1,0 +1,1 @@
+"""Client for Zoom Realtime Media Streams (RTMS)."""

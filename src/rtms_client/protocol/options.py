@@ -1,0 +1,123 @@
+"""How a stream is joined: the choices of the application and what follows from them."""
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Final, TypeAlias
+
+import attrs
+
+from rtms_client._wire.outbound import MediaParams
+from rtms_client.config import NetworkOptions, StreamInfo, Timeouts
+from rtms_client.enums import (
+    ContactCenterEventType,
+    EventType,
+    MediaType,
+    Product,
+    StatusCode,
+)
+from rtms_client.exceptions import InvalidParameters
+
+__all__ = [
+    "Candidate",
+    "EventSubscription",
+    "SessionOptions",
+    "candidates",
+    "check_subscriptions",
+    "default_events",
+]
+
+EventSubscription: TypeAlias = EventType | ContactCenterEventType | Mapping[str, object]
+"""An event to subscribe to; a mapping is sent as it is (``event_code`` of protocol version 2)."""
+
+_AUTOMATIC: Final = frozenset({1, 7})
+_IDENTITY_REFUSED: Final = frozenset(
+    {
+        StatusCode.INVALID_RTMS_STREAM_ID,
+        StatusCode.INVALID_SIGNATURE,
+        StatusCode.INVALID_PAYLOAD,
+    }
+)
+
+
+@attrs.frozen(kw_only=True)
+class SessionOptions:
+    """Everything that decides how a stream is joined."""
+
+    params: Mapping[MediaType, MediaParams]
+    """The media to ask for."""
+    sign: Callable[[str], str] = attrs.field(repr=False)
+    """Makes the signature for a product id."""
+    events: tuple[EventSubscription, ...] | None = None
+    """Events to subscribe to; `None` means all that belong to product and media."""
+    network: NetworkOptions = attrs.field(factory=NetworkOptions)
+    timeouts: Timeouts = attrs.field(factory=Timeouts)
+    unified: bool = False
+    """One connection for all media instead of one each."""
+    strict: bool = False
+    """A medium refused, or granted with other parameters, ends the stream."""
+    buffer_data: bool = True
+    """Ask for the audio from before the connection (messages notes, 2.1)."""
+    protocol_version: int = 1
+    id_key: str | None = None
+    """Key of the product id in handshakes; `None` means ``meeting_uuid``, then the product's."""
+
+
+@attrs.frozen
+class Candidate:
+    """A way to name the stream in handshakes, and the refusals that make it worth a try."""
+
+    id_key: str
+    product_id: str
+    after: frozenset[int] = frozenset()
+
+
+def candidates(info: StreamInfo, id_key: str | None) -> list[Candidate]:
+    """Return the ways to name a stream, first choice first (protocol notes, rows 1 and 2)."""
+    key = id_key or Product.MEETING.value
+    found = [Candidate(key, info.product_id)]
+    if id_key is None and info.product != Product.MEETING:
+        found.append(Candidate(info.product.value, info.product_id, _IDENTITY_REFUSED))
+    if info.alternate_id:
+        after = frozenset({int(StatusCode.INVALID_SIGNATURE)})
+        found.append(Candidate(key, info.alternate_id, after))
+    return found
+
+
+_NEEDS: Final = {
+    EventType.SHARING_START: MediaType.SHARE,
+    EventType.SHARING_STOP: MediaType.SHARE,
+    EventType.CHAT_GROUP_CREATE: MediaType.CHAT,
+    EventType.CHAT_GROUP_DELETE: MediaType.CHAT,
+    EventType.CHAT_GROUP_MEMBERS_ADD: MediaType.CHAT,
+    EventType.CHAT_GROUP_MEMBERS_DELETE: MediaType.CHAT,
+    EventType.CHAT_GROUP_MEMBER_STATUS_UPDATE: MediaType.CHAT,
+}
+
+
+def default_events(product: Product, media: Iterable[MediaType]) -> tuple[EventSubscription, ...]:
+    """Return all events that belong to a product and its media; Phone has no known ones."""
+    if product == Product.PHONE:
+        return ()
+    if product == Product.CONTACT_CENTER:
+        return tuple(event for event in ContactCenterEventType if event)
+    wanted = {None, *media}
+    return tuple(
+        event
+        for event in EventType
+        if event and event not in _AUTOMATIC and _NEEDS.get(event) in wanted
+    )
+
+
+def check_subscriptions(events: Iterable[EventSubscription]) -> tuple[EventSubscription, ...]:
+    """Return the events if they may be subscribed.
+
+    Raises:
+        InvalidParameters: Events 1 and 7 come unasked and must not be subscribed (messages notes,
+            5.1).
+    """
+    checked = tuple(events)
+    for event in checked:
+        if not isinstance(event, Mapping) and event in _AUTOMATIC:
+            raise InvalidParameters(
+                "events", f"event {event.name} comes unasked", "leave it out of the subscription"
+            )
+    return checked

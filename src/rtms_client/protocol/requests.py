@@ -1,0 +1,84 @@
+"""Requests that wait for a reply.
+
+Replies do not say which request they answer; they are paired by kind, by user where there is one,
+and in order (messages notes, 6.4 and 7).
+"""
+
+import attrs
+
+from rtms_client._wire.inbound import Reply
+from rtms_client.enums import MessageType
+from rtms_client.frames import UserId
+
+__all__ = ["Request", "Requests"]
+
+
+@attrs.frozen(kw_only=True)
+class Request:
+    """One request under way."""
+
+    token: int
+    """Names the request between shell and core."""
+    reply_kind: MessageType
+    description: str
+    deadline: float
+    user_id: UserId | None = None
+    subscribe: bool = True
+    """Of a video subscription: what was asked for, because the reply does not say."""
+
+
+class Requests:
+    """All requests under way, in the order of sending."""
+
+    __slots__ = ("_next_token", "_waiting")
+
+    def __init__(self) -> None:
+        self._next_token = 1
+        self._waiting: list[Request] = []
+
+    def add(
+        self,
+        reply_kind: MessageType,
+        description: str,
+        deadline: float,
+        *,
+        user_id: UserId | None = None,
+        subscribe: bool = True,
+    ) -> Request:
+        """Note a request that is about to be sent."""
+        request = Request(
+            token=self._next_token,
+            reply_kind=reply_kind,
+            description=description,
+            deadline=deadline,
+            user_id=user_id,
+            subscribe=subscribe,
+        )
+        self._next_token += 1
+        self._waiting.append(request)
+        return request
+
+    def take(self, reply: Reply) -> Request | None:
+        """Remove and return the request that a reply answers; `None` when nobody asked."""
+        for request in self._waiting:
+            if request.reply_kind == reply.kind and (
+                request.user_id is None or reply.user_id in {None, request.user_id}
+            ):
+                self._waiting.remove(request)
+                return request
+        return None
+
+    def take_expired(self, now: float) -> list[Request]:
+        """Remove and return the requests whose time is up."""
+        expired = [request for request in self._waiting if request.deadline <= now]
+        self._waiting = [request for request in self._waiting if request.deadline > now]
+        return expired
+
+    def take_all(self) -> list[Request]:
+        """Remove and return all requests."""
+        waiting, self._waiting = self._waiting, []
+        return waiting
+
+    def deadlines(self) -> list[float]:
+        """Return when each request expires."""
+        return [request.deadline for request in self._waiting]
