@@ -6,6 +6,7 @@ import struct
 import sys
 import zlib
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import pairwise
 from operator import attrgetter
 from typing import Final
 
@@ -290,7 +291,7 @@ def _sample_cameras(sample: SampleMeeting, people: dict[int, Person]) -> Iterato
         # A camera starts with a key frame whenever its owner comes on stage.
         cuts = [said.start_ms for said in sample.utterances if said.user_id == camera.user_id]
         cuts = [camera.start_ms, *(cut for cut in cuts if cut > camera.start_ms), camera.stop_ms]
-        for start_ms, stop_ms in zip(cuts, cuts[1:], strict=False):
+        for start_ms, stop_ms in pairwise(cuts):
             yield from _loop(
                 who, sample.cameras[camera.user_id], sample.camera_fps, start_ms, stop_ms
             )

@@ -351,6 +351,8 @@ class FakeRTMSServer:
         try:
             await connection.accept()
             await handler.run()
+        except Exception as failure:  # noqa: BLE001  (raised when the server is closed)
+            self._scope.fail(failure)
         finally:
             self.connections.remove(connection)
             writer.cancel()

@@ -174,7 +174,7 @@ class ServerLog:
 def _entry(record: _Record) -> LogEntry:
     at_s, connection_id, socket, direction, media_type, message, size = record
     if message is None and media_type is not None:
-        message = {"msg_type": media_type}
+        message = {"msg_type": int(media_type)}
     return LogEntry(
         at_s=at_s,
         connection_id=connection_id,

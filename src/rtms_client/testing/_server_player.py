@@ -81,6 +81,7 @@ async def play(stream: "FakeStream", script: MeetingScript) -> None:
         for connection in stream.crowded():
             await connection.room()
     stream.delivery.flush()
+    stream.played.set()
 
 
 async def _until(when: float) -> None:

@@ -24,10 +24,16 @@ class TaskScope:
         task.add_done_callback(self._done)
         return task
 
+    def fail(self, failure: BaseException) -> None:
+        """Keep a failure that happened elsewhere; the first one is raised at the end."""
+        if self._failure is None:
+            self._failure = failure
+
     def _done(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)
-        if not task.cancelled() and self._failure is None:
-            self._failure = task.exception()
+        failure = None if task.cancelled() else task.exception()
+        if failure is not None:
+            self.fail(failure)
 
     async def aclose(self) -> None:
         """Cancel what still runs and wait for it.

@@ -57,6 +57,8 @@ class FakeStream:
         present: Participants who are in the meeting, by id.
         epoch_ms: Server time at the start of the meeting, Unix milliseconds.
         media_ready: Set while the media that the meeting waits for are ready.
+        played: Set when the script was played to its end.
+        finished: Set when the stream ended.
     """
 
     def __init__(self, settings: StreamSettings, script: MeetingScript, scope: TaskScope) -> None:
@@ -75,6 +77,7 @@ class FakeStream:
         self.paused = False
         self.epoch_ms = now_ms() if settings.epoch_ms is None else settings.epoch_ms
         self.media_ready = asyncio.Event()
+        self.played = asyncio.Event()
         self.finished = asyncio.Event()
         self._began = time.monotonic()
         self._scope = scope

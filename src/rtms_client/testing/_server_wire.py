@@ -235,7 +235,7 @@ class Wire:
             "event_ts" if self._contact_center else "timestamp"
         )
         enum_type = ContactCenterEventType if self._contact_center else EventType
-        number = {"event_type": self._enum(enum_type(event_type))}
+        number = {"event_type": self._enum(enum_type(int(event_type)))}
         event = {time_key: timestamp_ms, **fields}
         message: dict[str, Any] = {"msg_type": int(MessageType.EVENT_UPDATE)}
         if self._variations.top_level_event_type:
