@@ -50,7 +50,7 @@ class OpenIntEnum(enum.IntEnum):
     @classmethod
     @override
     def _missing_(cls, value: object) -> Self | None:
-        if type(value) is not int:  # "7", 7.0 and True are malformed, not unknown
+        if type(value) is not int:  # "7", 7.5 and None are malformed, not unknown
             return None
         member = int.__new__(cls, value)
         member._name_ = f"UNKNOWN_{value}"

@@ -1,0 +1,290 @@
+"""The exception tree: its texts, its facts, and which class stands for which status."""
+
+from __future__ import annotations
+
+import copy
+import inspect
+import pickle
+
+import pytest
+
+from rtms_client import exceptions as ex
+from rtms_client.enums import StatusCode, StopReason
+
+SAMPLES: tuple[ex.RTMSError, ...] = (
+    ex.RTMSError("anything"),
+    ex.LocalProtocolError("anything"),
+    ex.InvalidParameters("AudioParams.codec", "expected a codec, got JPG", "use L16"),
+    ex.HostNotAllowed("wss://evil.test", "expected a host of zoom.us or a subdomain"),
+    ex.InvalidState("close", "IDLE", "start first"),
+    ex.RemoteProtocolError("a JSON object", "a JSON list"),
+    ex.UnsupportedMessageFormat("a JSON object", "bytes that are not UTF-8"),
+    ex.HandshakeRejected("signaling", StatusCode.INVALID_PAYLOAD, "no id"),
+    ex.StreamNotFound("signaling", StatusCode.INVALID_RTMS_STREAM_ID, ""),
+    ex.AuthenticationFailed("signaling", StatusCode.INVALID_SIGNATURE, ""),
+    ex.MediaNotAvailable("audio", StatusCode.MEDIA_TYPE_AUDIO_NOT_SUPPORT, ""),
+    ex.ParametersRejected("video", StatusCode.INVALID_MEDIA_VIDEO_FPS, ""),
+    ex.DuplicateConnection("signaling", StatusCode.DUPLICATE_SIGNAL_REQUEST, ""),
+    ex.ServerFault("audio", StatusCode.INTERNAL_EXCEPTION, ""),
+    ex.ParametersDowngraded("video", ("fps: 25 → 5", "codec: H264 → JPG")),
+    ex.ConnectFailed("signaling", "rtms.zoom.us:443", "connection refused"),
+    ex.CertificateRejected("audio", "media.zoom.us:443", "self-signed certificate"),
+    ex.ConnectTimeout("signaling", "rtms.zoom.us:443", "no connection within 10 s"),
+    ex.AnswerTimeout("audio", "an answer to the handshake", 10.0),
+    ex.ConnectionLost("audio", 1006, "reset by peer"),
+    ex.ConnectionSilent("signaling", 65.0),
+    ex.StreamStopped(StopReason.KEEP_ALIVE_TIMEOUT),
+    ex.RequestFailed("stream state", StatusCode.INVALID_RTMS_SESSION_ID, ""),
+    ex.BufferOverflow("audio", 20000, 12800000),
+    ex.InternalError("KeyError"),
+)
+
+TEXTS = {
+    ex.InvalidParameters: "AudioParams.codec: expected a codec, got JPG; use L16",
+    ex.HostNotAllowed: (
+        "wss://evil.test: expected a host of zoom.us or a subdomain; verify that the webhook is "
+        "genuine, and if it is, extend NetworkOptions.allowed_hosts"
+    ),
+    ex.InvalidState: "cannot close in state IDLE; start first",
+    ex.RemoteProtocolError: "expected a JSON object, got a JSON list",
+    ex.UnsupportedMessageFormat: "expected a JSON object, got bytes that are not UTF-8",
+    ex.HandshakeRejected: (
+        "signaling handshake refused with status 4 INVALID_PAYLOAD: malformed message body "
+        "(server: no id); report it: the library sent something that the server refuses"
+    ),
+    ex.StreamNotFound: (
+        "signaling handshake refused with status 2 INVALID_RTMS_STREAM_ID: stream id unknown or "
+        "over; take the id and rtms_stream_id unchanged from the newest started webhook; the "
+        "stream may be over"
+    ),
+    ex.AuthenticationFailed: (
+        "signaling handshake refused with status 3 INVALID_SIGNATURE: signature does not match; "
+        "check client id and secret: they must belong to the app that received the webhook, and "
+        "the id must be signed exactly as received"
+    ),
+    ex.MediaNotAvailable: (
+        "audio handshake refused with status 9 MEDIA_TYPE_AUDIO_NOT_SUPPORT: audio is not "
+        "available to this app; add the scope of this medium to the app and re-authorise it, or "
+        "do not ask for it"
+    ),
+    ex.ParametersRejected: (
+        "video handshake refused with status 30 INVALID_MEDIA_VIDEO_FPS: bad video frame rate; "
+        "choose a supported combination of parameters"
+    ),
+    ex.DuplicateConnection: (
+        "signaling handshake refused with status 8 DUPLICATE_SIGNAL_REQUEST: a signaling "
+        "connection of this stream exists; make sure that exactly one process owns the stream; "
+        "the server may need some seconds to notice that an earlier connection is gone"
+    ),
+    ex.ServerFault: (
+        "audio handshake refused with status 45 INTERNAL_EXCEPTION: fault in the server; wait and "
+        "try again; if it stays, ask Zoom's support"
+    ),
+    ex.ParametersDowngraded: (
+        "video: expected the requested parameters, got fps: 25 → 5, codec: H264 → JPG; ask for "
+        "what the account allows, or drop strict=True and read stream.granted"
+    ),
+    ex.ConnectFailed: (
+        "signaling: expected a WebSocket connection to rtms.zoom.us:443, got: connection refused; "
+        "check network, proxy and firewall"
+    ),
+    ex.CertificateRejected: (
+        "audio: expected a trusted certificate of media.zoom.us:443, got: self-signed "
+        "certificate; pass the CA of your proxy or test server as NetworkOptions.ca_file, never "
+        "switch verification off"
+    ),
+    ex.ConnectTimeout: (
+        "signaling: expected a WebSocket connection to rtms.zoom.us:443, got: no connection "
+        "within 10 s; check network, proxy and firewall"
+    ),
+    ex.AnswerTimeout: (
+        "audio: expected an answer to the handshake within 10 s, got nothing; the server may be "
+        "overloaded, or raise the value in Timeouts"
+    ),
+    ex.ConnectionLost: (
+        "audio connection closed with 1006 ABNORMAL_CLOSURE: connection lost without a closing "
+        "handshake (reset by peer); check network, proxy and firewall time-outs"
+    ),
+    ex.ConnectionSilent: (
+        "signaling: expected a message or keep-alive within 65 s, got nothing; check network, "
+        "proxy and firewall time-outs"
+    ),
+    ex.StreamStopped: (
+        "stream stopped with reason 24 KEEP_ALIVE_TIMEOUT: three keep-alives stayed unanswered; "
+        "start RTMS again over the REST API or from the Zoom client; a new stream follows"
+    ),
+    ex.RequestFailed: (
+        "stream state refused with status 40 INVALID_RTMS_SESSION_ID: session id unknown; use a "
+        "session id from a SessionStateChanged event of this stream"
+    ),
+    ex.BufferOverflow: (
+        "audio: expected the consumer to keep up, got 20000 items (12800000 bytes) waiting; "
+        "consume faster, raise BufferLimits, or choose a policy that drops"
+    ),
+    ex.InternalError: (
+        "unexpected KeyError inside the library; please report it with its traceback"
+    ),
+}
+
+RETRYABLE = {
+    ex.DuplicateConnection,
+    ex.ServerFault,
+    ex.ConnectFailed,
+    ex.ConnectTimeout,
+    ex.AnswerTimeout,
+    ex.ConnectionLost,
+    ex.ConnectionSilent,
+}
+
+# The class for each status code of a handshake answer, written out.
+KINDS: dict[int, type[ex.HandshakeRejected]] = {
+    1: ex.HandshakeRejected,
+    2: ex.StreamNotFound,
+    3: ex.AuthenticationFailed,
+    4: ex.HandshakeRejected,
+    5: ex.HandshakeRejected,
+    6: ex.HandshakeRejected,
+    7: ex.MediaNotAvailable,
+    8: ex.DuplicateConnection,
+    9: ex.MediaNotAvailable,
+    10: ex.MediaNotAvailable,
+    11: ex.MediaNotAvailable,
+    12: ex.MediaNotAvailable,
+    13: ex.MediaNotAvailable,
+    14: ex.MediaNotAvailable,
+    15: ex.DuplicateConnection,
+    16: ex.DuplicateConnection,
+    **dict.fromkeys(range(17, 40), ex.ParametersRejected),
+    40: ex.HandshakeRejected,
+    41: ex.HandshakeRejected,
+    42: ex.HandshakeRejected,
+    43: ex.ParametersRejected,
+    44: ex.HandshakeRejected,
+    45: ex.ServerFault,
+    46: ex.ParametersRejected,
+    47: ex.ServerFault,
+    48: ex.HandshakeRejected,
+    4711: ex.HandshakeRejected,
+}
+
+NAMES = [type(error).__name__ for error in SAMPLES]
+
+
+def test_there_is_a_sample_of_every_exception() -> None:
+    """The samples above cover the module."""
+    defined = [name for name, _ in inspect.getmembers(ex, inspect.isclass) if name in ex.__all__]
+    assert sorted(NAMES) == sorted(ex.__all__) == defined
+
+
+@pytest.mark.parametrize("error", SAMPLES, ids=NAMES)
+def test_every_exception_has_one_root(error: ex.RTMSError) -> None:
+    """Whoever catches the root catches everything."""
+    assert isinstance(error, ex.RTMSError)
+
+
+@pytest.mark.parametrize("error", SAMPLES, ids=NAMES)
+def test_text(error: ex.RTMSError) -> None:
+    """The text says what was expected, what came and what to do."""
+    assert str(error) == TEXTS.get(type(error), "anything")
+
+
+@pytest.mark.parametrize("error", SAMPLES, ids=NAMES)
+def test_retryable(error: ex.RTMSError) -> None:
+    """Each class answers whether the same call may succeed later."""
+    assert error.retryable is (type(error) in RETRYABLE)
+
+
+@pytest.mark.parametrize("protocol", range(pickle.HIGHEST_PROTOCOL + 1))
+@pytest.mark.parametrize("error", SAMPLES, ids=NAMES)
+def test_exception_pickles(error: ex.RTMSError, protocol: int) -> None:
+    """Type, arguments, facts and text survive, so errors cross process boundaries."""
+    copied = pickle.loads(pickle.dumps(error, protocol))  # noqa: S301  # our own
+    assert type(copied) is type(error)
+    assert copied.args == error.args
+    assert vars(copied) == vars(error)
+    assert str(copied) == str(error)
+
+
+@pytest.mark.parametrize("error", SAMPLES, ids=NAMES)
+def test_exception_copies(error: ex.RTMSError) -> None:
+    """A copy says the same."""
+    assert str(copy.copy(error)) == str(error)
+
+
+@pytest.mark.parametrize(("status", "kind"), KINDS.items())
+def test_class_for_status(status: int, kind: type[ex.HandshakeRejected]) -> None:
+    """Each status code of a refused handshake has the class a caller would handle."""
+    error = ex.HandshakeRejected.for_status("audio", StatusCode(status), "why")
+    assert type(error) is kind
+    assert (error.endpoint, error.status, error.reason) == ("audio", status, "why")
+
+
+def test_class_for_missing_status() -> None:
+    """A refusal without a status code is a refusal all the same (protocol notes, row 45)."""
+    error = ex.HandshakeRejected.for_status("signaling", None, "whatever")
+    assert type(error) is ex.HandshakeRejected
+    assert str(error) == (
+        "signaling handshake: expected an answer with status_code, got one without; "
+        "is this an RTMS server?"
+    )
+
+
+def test_unknown_status_is_shown_with_its_number() -> None:
+    """A status code of a later version is named in the text."""
+    error = ex.HandshakeRejected.for_status("signaling", StatusCode(4711), "")
+    assert str(error) == (
+        "signaling handshake refused with status 4711 UNKNOWN_4711: status code unknown to this "
+        "version; wait and try again; if it stays, ask Zoom's support"
+    )
+
+
+def test_medium_without_url_says_what_is_missing() -> None:
+    """No status means that the server offered no URL: the scope is missing."""
+    assert str(ex.MediaNotAvailable("chat", None, "")) == (
+        "chat is not available: expected a server URL for it, got none; add the scope of this "
+        "medium to the app and re-authorise it, or do not ask for it"
+    )
+
+
+def test_request_without_status_says_what_is_missing() -> None:
+    """An answer without status code is told apart from a refusal."""
+    assert str(ex.RequestFailed("stream close", None, "")) == (
+        "stream close: expected an answer with status_code, got one without"
+    )
+
+
+def test_connection_lost_without_reason() -> None:
+    """An empty reason leaves no empty brackets."""
+    assert str(ex.ConnectionLost("signaling", 1000, "")) == (
+        "signaling connection closed with 1000 NORMAL_CLOSURE: normal closure; not a proof that "
+        "the stream ended: wait for TERMINATED or the stopped webhook"
+    )
+
+
+def test_silence_is_a_loss() -> None:
+    """A silent connection has all facts of a lost one."""
+    error = ex.ConnectionSilent("audio", 65.0)
+    assert isinstance(error, ex.ConnectionLost)
+    assert (error.endpoint, error.code, error.reason, error.silence_s) == (
+        "audio",
+        1006,
+        "nothing arrived for 65 s",
+        65.0,
+    )
+
+
+def test_invalid_parameters_is_a_value_error() -> None:
+    """Callers that know nothing of the library catch it as what it is."""
+    assert issubclass(ex.InvalidParameters, ValueError)
+
+
+@pytest.mark.parametrize(
+    ("ours", "theirs"),
+    [(ex.LocalProtocolError, ex.RemoteProtocolError), (ex.RemoteProtocolError, ex.InvalidState)],
+)
+def test_our_mistakes_are_apart_from_theirs(
+    ours: type[ex.RTMSError], theirs: type[ex.RTMSError]
+) -> None:
+    """No class is both a mistake of the caller and of the server."""
+    assert not issubclass(ours, theirs)
+    assert not issubclass(theirs, ours)
