@@ -1,1 +1,135 @@
-"""Client for Zoom Realtime Media Streams (RTMS)."""
+"""Client for Zoom Realtime Media Streams (RTMS): live media of meetings, without a meeting bot."""
+
+from rtms_client.client import RTMSClient
+from rtms_client.config import (
+    AudioFormat,
+    AudioParams,
+    BufferLimits,
+    Buffers,
+    ChatParams,
+    Credentials,
+    NetworkOptions,
+    OverflowPolicy,
+    PictureFormat,
+    ShareParams,
+    Signature,
+    StreamInfo,
+    Timeouts,
+    TranscriptFormat,
+    TranscriptParams,
+    VideoParams,
+)
+from rtms_client.enums import (
+    AudioChannel,
+    ContentType,
+    DataOption,
+    Language,
+    MediaCodec,
+    MediaType,
+    Product,
+    Resolution,
+    SampleRate,
+    StopReason,
+)
+from rtms_client.events import (
+    ActiveSpeakerChanged,
+    Gap,
+    MediaUnavailable,
+    Participant,
+    ParticipantJoined,
+    ParticipantLeft,
+    SessionEvent,
+    StreamItem,
+    Unrecognized,
+)
+from rtms_client.exceptions import (
+    AuthenticationFailed,
+    ConnectFailed,
+    ConnectionLost,
+    HandshakeRejected,
+    InvalidParameters,
+    LocalProtocolError,
+    MediaNotAvailable,
+    RemoteProtocolError,
+    RTMSError,
+    StreamNotFound,
+    StreamStopped,
+)
+from rtms_client.frames import (
+    AudioFrame,
+    ChatMessage,
+    ShareFrame,
+    TranscriptSegment,
+    VideoFrame,
+)
+from rtms_client.signatures import handshake_signature
+from rtms_client.stream import ItemIterator, RTMSStream, StreamStatistics
+from rtms_client.webhooks import RTMSStarted, parse_started
+
+__all__ = [  # noqa: RUF022  # grouped by topic
+    # the application and its streams
+    "RTMSClient",
+    "RTMSStream",
+    "ItemIterator",
+    "StreamStatistics",
+    # joining
+    "Credentials",
+    "Product",
+    "RTMSStarted",
+    "Signature",
+    "StreamInfo",
+    "handshake_signature",
+    "parse_started",
+    # what to ask for
+    "AudioChannel",
+    "AudioParams",
+    "ChatParams",
+    "ContentType",
+    "DataOption",
+    "Language",
+    "MediaCodec",
+    "MediaType",
+    "Resolution",
+    "SampleRate",
+    "ShareParams",
+    "TranscriptParams",
+    "VideoParams",
+    # limits
+    "BufferLimits",
+    "Buffers",
+    "NetworkOptions",
+    "OverflowPolicy",
+    "Timeouts",
+    # what arrives
+    "AudioFormat",
+    "AudioFrame",
+    "ChatMessage",
+    "PictureFormat",
+    "ShareFrame",
+    "TranscriptFormat",
+    "TranscriptSegment",
+    "VideoFrame",
+    # what happens (all events: rtms_client.events)
+    "ActiveSpeakerChanged",
+    "Gap",
+    "MediaUnavailable",
+    "Participant",
+    "ParticipantJoined",
+    "ParticipantLeft",
+    "SessionEvent",
+    "StopReason",
+    "StreamItem",
+    "Unrecognized",
+    # what goes wrong (the whole tree: rtms_client.exceptions)
+    "AuthenticationFailed",
+    "ConnectFailed",
+    "ConnectionLost",
+    "HandshakeRejected",
+    "InvalidParameters",
+    "LocalProtocolError",
+    "MediaNotAvailable",
+    "RTMSError",
+    "RemoteProtocolError",
+    "StreamNotFound",
+    "StreamStopped",
+]

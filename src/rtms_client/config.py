@@ -6,7 +6,7 @@ grants is described by the ``...Format`` classes, which hold the same fields wit
 
 import enum
 import warnings
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 import attrs
@@ -64,6 +64,13 @@ def _not_empty(_: object, attribute: "attrs.Attribute[Any]", value: object) -> N
             f"expected a non-empty str, got {type(value).__name__}",
             "check where the value comes from",
         )
+
+
+def _texts(values: Iterable[str]) -> tuple[str, ...]:
+    """Widen any iterable of texts; one text alone is a mistake that would pass as its letters."""
+    if isinstance(values, str):
+        raise InvalidParameters("a tuple of texts", f"got the text {values!r}", "write (text,)")
+    return tuple(values)
 
 
 # --- audio ---------------------------------------------------------------------------------------
@@ -386,7 +393,9 @@ class Timeouts:
     request_s: float = attrs.field(default=5.0, validator=_positive)
     """Answer to a request inside a running stream."""
     close_s: float = attrs.field(default=5.0, validator=_positive)
-    """Graceful end of a stream; then the connections are cut."""
+    """Answer to our wish to end the stream; then the connections are closed all the same."""
+    drain_s: float = attrs.field(default=0.5, validator=_positive)
+    """After the end: time for callbacks to work off what was received."""
 
 
 class OverflowPolicy(enum.Enum):
@@ -439,7 +448,7 @@ class NetworkOptions:
     """How to reach the servers, and which servers."""
 
     allowed_hosts: tuple[str, ...] = attrs.field(
-        default=("zoom.us", "zoomgov.com"), converter=tuple
+        default=("zoom.us", "zoomgov.com"), converter=_texts
     )
     """Hosts that server URLs may name; each stands for itself and its subdomains."""
     ca_file: "str | PathLike[str] | None" = None
@@ -484,7 +493,7 @@ class StreamInfo:
     """UUID of the meeting or webinar, id of the session, engagement or call; as received."""
     stream_id: str = attrs.field(validator=_not_empty)
     """``rtms_stream_id``; an opaque text."""
-    server_urls: tuple[str, ...] = attrs.field(converter=tuple)
+    server_urls: tuple[str, ...] = attrs.field(converter=_texts)
     """URLs of the signaling server; the first usable one is taken."""
     event_ts_ms: int | None = None
     """When the stream started, Unix time in milliseconds; dates the buffered audio."""

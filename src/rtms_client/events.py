@@ -231,6 +231,8 @@ class Gap(Item):
     """Time stamp of the first missing item, Unix time in milliseconds."""
     to_ms: int | None = None
     """Time stamp of the last missing item, Unix time in milliseconds."""
+    consumer: str | None = None
+    """Whose buffer dropped them; `None` when they are missing for everybody."""
 
     @property
     def duration_ms(self) -> int | None:

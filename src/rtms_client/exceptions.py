@@ -25,7 +25,8 @@
     │   └── ConnectionSilent             nothing arrived for too long
     ├── StreamStopped                    the server ended the stream for a technical reason
     ├── RequestFailed                    the server refused a request inside a running stream
-    └── BufferOverflow                   a buffer with policy "close" was full
+    ├── BufferOverflow                   a buffer with policy "close" was full
+    └── InternalError                    a fault of this library
 
 Exceptions carry their facts as attributes and as ``args``, so that they pickle; the text is made on
 demand, says what was expected, what came and what to do, and holds no secret, name or media.
@@ -52,6 +53,7 @@ __all__ = [
     "DuplicateConnection",
     "HandshakeRejected",
     "HostNotAllowed",
+    "InternalError",
     "InvalidParameters",
     "InvalidState",
     "LocalProtocolError",
@@ -440,3 +442,19 @@ class BufferOverflow(RTMSError):
             f"({self.size} bytes) waiting; consume faster, raise BufferLimits, or choose a policy "
             "that drops"
         )
+
+
+class InternalError(RTMSError):
+    """A fault of this library; the cause has the details.
+
+    Args:
+        problem: Type of the unexpected exception.
+    """
+
+    def __init__(self, problem: str) -> None:
+        super().__init__(problem)
+        self.problem = problem
+
+    @override
+    def __str__(self) -> str:
+        return f"unexpected {self.problem} inside the library; please report it with its traceback"

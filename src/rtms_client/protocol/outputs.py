@@ -28,6 +28,7 @@ class Send:
     """Send a text frame, in order, without waiting."""
 
     connection: int
+    endpoint: str
     data: bytes = attrs.field(repr=False)
 
 

@@ -84,7 +84,7 @@ class StreamSession:
         actions: What the shell has to do, in order; the shell empties the list.
         error: Why the stream ended; `None` while it lives and after a normal end.
         stop_reason: The server's reason for the end; `None` when it gave none.
-        deadline_changed: Whether `next_deadline` may be earlier than before; the shell resets it.
+        changed: Whether `phase` or `next_deadline` may have changed; the shell resets it.
     """
 
     def __init__(
@@ -100,7 +100,7 @@ class StreamSession:
         self.actions: list[Action] = []
         self.error: RTMSError | None = None
         self.stop_reason: StopReason | None = None
-        self.deadline_changed = False
+        self.changed = False
         self.intake = Intake(info.product, options.params, cipher)
         self._codec: Codec = codec or JsonCodec()
         self._encrypted_is_readable = cipher is not None
@@ -192,7 +192,7 @@ class StreamSession:
             self._machine.feed(SessionInput.CLOSE)
             link.machine.feed(LinkInput.CLOSE)
             self._closing_deadline = now + self.options.timeouts.close_s
-            self.deadline_changed = True
+            self.changed = True
             self._send(link, outbound.close_request(self.info.stream_id))
         elif self.phase is not Phase.CLOSING:
             self._end(None)
@@ -286,7 +286,7 @@ class StreamSession:
             return
         link.heard = now
         link.deadline = now + self.options.timeouts.handshake_s
-        self.deadline_changed = True
+        self.changed = True
         link.machine.feed(LinkInput.OPENED)
         if link.media is None:
             message = outbound.signaling_handshake(
@@ -337,7 +337,7 @@ class StreamSession:
 
     def timer(self, now: float) -> None:
         """Take note of the time; does nothing before `next_deadline`."""
-        self.deadline_changed = True
+        self.changed = True
         for request in self._requests.take_expired(now):
             timeout = AnswerTimeout(
                 "signaling", f"an answer to {request.description}", self.options.timeouts.request_s
@@ -508,7 +508,7 @@ class StreamSession:
         link.machine.feed(LinkInput.CONNECT)
         link.deadline = now + self.options.timeouts.connect_s
         self._links[link.number] = link
-        self.deadline_changed = True
+        self.changed = True
         self.actions.append(Open(link.number, link.endpoint, url))
         return link
 
@@ -526,6 +526,7 @@ class StreamSession:
             self._end(self._refusal)
         elif self.phase is Phase.CONNECTING_MEDIA and all(link.settled for link in links):
             self._machine.feed(SessionInput.MEDIA_READY)
+            self.changed = True
 
     def _compare(self, link: Link, answer: inbound.MediaAnswer) -> None:
         """Keep the granted parameters and make differences visible (messages notes, 2.4)."""
@@ -595,7 +596,7 @@ class StreamSession:
         self._machine.feed(SessionInput.END)
         self.error = error
         self._closing_deadline = None
-        self.deadline_changed = True
+        self.changed = True
         for request in self._requests.take_all():
             over = InvalidState(f"get {request.description}", self.phase.name, "the stream is over")
             self.actions.append(Answer(request.token, over))
@@ -610,7 +611,7 @@ class StreamSession:
         return [link for link in self._links.values() if link.media is not None]
 
     def _send(self, link: Link, message: Message) -> None:
-        self.actions.append(Send(link.number, self._codec.encode(message)))
+        self.actions.append(Send(link.number, link.endpoint, self._codec.encode(message)))
 
     def _request(
         self,
@@ -630,7 +631,7 @@ class StreamSession:
             )
         link.machine.feed(LinkInput.REQUEST)
         self._send(link, message)
-        self.deadline_changed = True
+        self.changed = True
         return self._requests.add(
             reply_kind,
             description,

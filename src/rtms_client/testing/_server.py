@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import ssl
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self
@@ -29,6 +29,7 @@ from ._server_wire import SOCKET_NAMES
 __all__ = ["FakeRTMSServer"]
 
 _CLOSE_TIMEOUT_S: Final = 1.0
+_POLL_S: Final = 0.001
 _MAX_REQUEST_BYTES: Final = 1 << 20
 _SOCKETS_BY_PATH: Final = {
     ("deskshare" if name == "share" else name): name for name in SOCKET_NAMES.values()
@@ -79,6 +80,7 @@ class FakeRTMSServer:
         self._keep_media = keep_media
         self._log = ServerLog(limit=log_limit)
         self._scope = TaskScope()
+        self._closing = asyncio.Event()
         self._streams: dict[str, FakeStream] = {}
         self._connection_count = 0
         self._moves = 0
@@ -112,6 +114,7 @@ class FakeRTMSServer:
             compression=None,
             process_request=self._upgrade,
             ping_interval=None,  # undocumented on Zoom's side; keep-alives do the work
+            open_timeout=None,  # a slow handshake may be what the test wants
             close_timeout=_CLOSE_TIMEOUT_S,
             max_size=_MAX_REQUEST_BYTES,
         )
@@ -122,6 +125,7 @@ class FakeRTMSServer:
         Raises:
             Exception: A task of the server failed; its error, unchanged.
         """
+        self._closing.set()
         servers = [server for server in (self._signaling, self._media) if server is not None]
         for server in servers:
             server.close(close_connections=False)
@@ -309,14 +313,37 @@ class FakeRTMSServer:
         """Wait until a message was sent; see `wait_for`."""
         return await self._log.wait_for(matcher, "out", timeout_s=timeout_s, count=count)
 
+    async def wait_until(self, condition: Callable[[], object], *, timeout_s: float = 5.0) -> None:
+        """Wait until a condition holds, for example ``lambda: not server.connections``.
+
+        Raises:
+            TimeoutError: It never did.
+        """
+        async with asyncio.timeout(timeout_s):
+            while not condition():  # noqa: ASYNC110  (any condition, so nothing sets an event)
+                await asyncio.sleep(_POLL_S)
+
     # Connections
 
     async def _upgrade(self, ws: ServerConnection, _request: Request) -> Response | None:
         if self.upgrade_delay_s:
-            await asyncio.sleep(self.upgrade_delay_s)
+            await self._delay(ws)
         if self.upgrade_status is not None:
             return ws.respond(self.upgrade_status, "refused on request of the test\n")
         return None
+
+    async def _delay(self, ws: ServerConnection) -> None:
+        """Wait as long as both the client and this server stay."""
+        waiting = {
+            asyncio.create_task(self._closing.wait()),
+            asyncio.create_task(ws.wait_closed()),
+        }
+        await asyncio.wait(
+            waiting, timeout=self.upgrade_delay_s, return_when=asyncio.FIRST_COMPLETED
+        )
+        for task in waiting:
+            task.cancel()
+        await asyncio.wait(waiting)
 
     async def _handle_signaling(self, ws: ServerConnection) -> None:
         connection = self._connection(ws, "signaling")

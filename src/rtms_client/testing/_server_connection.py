@@ -242,9 +242,14 @@ class FakeConnection:
             self._running.set()
             self._ws.transport.resume_reading()
 
-    async def wait_closed(self) -> None:
-        """Wait until the connection is gone."""
-        await self._ws.wait_closed()
+    async def wait_closed(self, *, timeout_s: float | None = None) -> bool:
+        """Wait until the connection is gone; tell whether it is, in time."""
+        try:
+            async with asyncio.timeout(timeout_s):
+                await self._ws.wait_closed()
+        except TimeoutError:
+            return False
+        return True
 
 
 def is_medium(message: object) -> int | None:

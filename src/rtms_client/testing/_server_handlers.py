@@ -107,6 +107,10 @@ def _echo(message: Message) -> Message:
     return {key: message[key] for key in ("timestamp", "sequence") if key in message}
 
 
+class _Gone(Exception):
+    """The client left before it was answered."""
+
+
 class _Handler:
     """What both kinds of sockets have in common: authentication and keep-alives."""
 
@@ -157,6 +161,8 @@ class _Handler:
         except Refused as refused:
             await self._refuse(message, refused)
             return False
+        except _Gone:
+            return False
         self.stream = stream
         if stream.settings.variations.unknown_message:
             self.connection.put(stream.wire.encode({"msg_type": 99, "content": {"a": 1}}))
@@ -165,10 +171,17 @@ class _Handler:
 
     async def _refuse(self, message: Message, refused: Refused) -> None:
         stream = self._find(message) or self._default
-        await asyncio.sleep(self._answer_delay_s(stream))
+        delay_s = self._answer_delay_s(stream)
+        if delay_s and await self.connection.wait_closed(timeout_s=delay_s):
+            return
         answer = stream.wire.handshake_answer(self.answer, refused.status, refused.reason)
         self.connection.put(stream.wire.encode(answer))
         await self.connection.close(reason=refused.reason)
+
+    async def _delay(self, stream: "FakeStream") -> None:
+        delay_s = self._answer_delay_s(stream)
+        if delay_s and await self.connection.wait_closed(timeout_s=delay_s):
+            raise _Gone
 
     def _find(self, message: Message) -> "FakeStream | None":
         stream_id = message.get("rtms_stream_id")
@@ -262,7 +275,7 @@ class MediaHandler(_Handler):
         self.connection.granted = grant_params(message.get("media_params"), media, stream.settings)
         self.connection.kind = kind
         self.connection.media = media
-        await asyncio.sleep(stream.settings.timing.media_answer_s)
+        await self._delay(stream)
         stream.media_opened(self.connection)
         await self._answer(stream)
 
@@ -364,7 +377,7 @@ class SignalingHandler(_Handler):
             if stream.settings.duplicates == "refuse":
                 raise Refused(StatusCode.DUPLICATE_SIGNAL_REQUEST, "duplicate signal request")
             stream.replace_signaling()
-        await asyncio.sleep(stream.settings.timing.signaling_answer_s)
+        await self._delay(stream)
         if stream.state == StreamState.INACTIVE and not buffer_data:
             stream.delivery.forget()
         stream.signaling_opened(self.connection)

@@ -81,6 +81,22 @@ _Record: TypeAlias = tuple[
 ]
 
 
+class _Waiter:
+    """Collects entries until there are enough."""
+
+    def __init__(self, matches: Callable[[LogEntry], bool], count: int) -> None:
+        self.found: list[LogEntry] = []
+        self.enough = asyncio.Event()
+        self._matches = matches
+        self._count = count
+
+    def offer(self, entry: LogEntry) -> None:
+        if not self.enough.is_set() and self._matches(entry):
+            self.found.append(entry)
+            if len(self.found) == self._count:
+                self.enough.set()
+
+
 class ServerLog:
     """A bounded record of all traffic.
 
@@ -93,7 +109,7 @@ class ServerLog:
     def __init__(self, *, limit: int = 10_000) -> None:
         self._control: deque[_Record] = deque(maxlen=limit)
         self._media: deque[_Record] = deque(maxlen=limit)
-        self._waiting: list[tuple[Callable[[LogEntry], bool], asyncio.Future[LogEntry]]] = []
+        self._waiting: list[_Waiter] = []
         self.violations: list[Violation] = []
 
     def add(  # noqa: PLR0917  (one call per message: no object, no keywords)
@@ -110,9 +126,8 @@ class ServerLog:
         (self._control if media_type is None else self._media).append(record)
         if self._waiting:
             entry = _entry(record)
-            for matches, future in self._waiting:
-                if not future.done() and matches(entry):
-                    future.set_result(entry)
+            for waiter in self._waiting:
+                waiter.offer(entry)
 
     def violate(self, connection_id: int, socket: str, kind: ViolationKind, detail: str) -> None:
         """Record a breach of the protocol."""
@@ -146,29 +161,23 @@ class ServerLog:
         Raises:
             TimeoutError: There was none in time; the text lists what came instead.
         """
-        matches = _predicate(matcher, direction)
-        found = [entry for entry in self.entries() if matches(entry)]
+        waiter = _Waiter(_predicate(matcher, direction), count)
+        for entry in self.entries():
+            waiter.offer(entry)
+        self._waiting.append(waiter)
         try:
             async with asyncio.timeout(timeout_s):
-                while len(found) < count:
-                    found.append(await self._next(matches))
+                await waiter.enough.wait()
         except TimeoutError:
             seen = [entry.msg_type for entry in self.entries() if entry.direction == direction]
             msg = (
-                f"{len(found)} of {count} matching messages within {timeout_s} s; "
+                f"{len(waiter.found)} of {count} matching messages within {timeout_s} s; "
                 f"message types seen: {seen[-20:]}"
             )
             raise TimeoutError(msg) from None
-        return found[count - 1]
-
-    async def _next(self, matches: Callable[[LogEntry], bool]) -> LogEntry:
-        future: asyncio.Future[LogEntry] = asyncio.get_running_loop().create_future()
-        waiting = (matches, future)
-        self._waiting.append(waiting)
-        try:
-            return await future
         finally:
-            self._waiting.remove(waiting)
+            self._waiting.remove(waiter)
+        return waiter.found[count - 1]
 
 
 def _entry(record: _Record) -> LogEntry:

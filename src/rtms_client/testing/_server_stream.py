@@ -113,7 +113,6 @@ class FakeStream:
         self.signaling = connection
         self.subscriptions.clear()
         self._close_window("signaling")
-        self._restored()
 
     def media_opened(self, connection: FakeConnection) -> None:
         """Adopt a media connection whose handshake succeeded."""

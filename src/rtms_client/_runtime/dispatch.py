@@ -1,0 +1,126 @@
+"""Callbacks: consumers like iterators, each with a mailbox and a task of its own."""
+
+import asyncio
+import inspect
+from collections.abc import Awaitable, Callable
+from concurrent.futures import Executor, ThreadPoolExecutor
+from typing import Any, Final, TypeAlias
+
+from rtms_client._runtime.buffers import EndOfStream, Mailbox
+from rtms_client._runtime.log import Log
+from rtms_client.exceptions import RTMSError
+from rtms_client.frames import Item
+
+__all__ = ["Callback", "CallbackRunner", "callback_name"]
+
+Callback: TypeAlias = Callable[[Any, Any], Awaitable[None] | None]
+"""Called with an item and the stream; may be a coroutine function."""
+
+_BATCH: Final = 64
+
+
+def callback_name(callback: Callback) -> str:
+    """Return a name for logs and statistics."""
+    name = getattr(callback, "__qualname__", None) or type(callback).__qualname__
+    return f"{getattr(callback, '__module__', '?')}.{name}"
+
+
+def _is_async(callback: Callback) -> bool:
+    call = getattr(callback, "__call__", None)  # noqa: B004  # an object with an async __call__
+    return inspect.iscoroutinefunction(callback) or inspect.iscoroutinefunction(call)
+
+
+class CallbackRunner:
+    """Feeds one callback from one mailbox until the stream ends.
+
+    Coroutine functions run on the event loop. Plain functions run in a thread, one call after the
+    other, so that a slow one can delay neither reading nor keep-alives.
+
+    Args:
+        callback: What to call.
+        stream: The second argument of each call.
+        mailbox: Where the items come from.
+        log: Where failures go.
+
+    Attributes:
+        name: Name of the callback.
+        errors: How many calls raised.
+    """
+
+    def __init__(
+        self,
+        callback: Callback,
+        stream: object,
+        mailbox: Mailbox,
+        log: Log,
+    ) -> None:
+        self.name = callback_name(callback)
+        self.errors = 0
+        self._callback = callback
+        self._stream = stream
+        self._mailbox = mailbox
+        self._log = log
+
+    async def run(self) -> None:
+        """Feed the callback; ends with the stream, whatever its outcome."""
+        thread = ThreadPoolExecutor(1, thread_name_prefix=self.name)  # begins with the first call
+        try:
+            while True:
+                item = await self._mailbox.get()
+                if _is_async(self._callback):
+                    await self._call(item)
+                else:
+                    await self._call_in_thread(item, thread)
+        except (EndOfStream, RTMSError):
+            return  # the outcome of the stream is not the callback's business
+        finally:
+            thread.shutdown(wait=False, cancel_futures=True)
+
+    async def _call(self, item: Item) -> None:
+        try:
+            await self._callback(item, self._stream)  # type: ignore[misc]  # see _is_async
+        except asyncio.CancelledError:
+            task = asyncio.current_task()
+            if task is None or task.cancelling():
+                raise
+            self._failed()  # the callback awaited something that was cancelled
+        except Exception:  # noqa: BLE001  # user code may raise anything
+            self._failed()
+
+    async def _call_in_thread(self, item: Item, thread: Executor) -> None:
+        """Call with everything that waits, up to a batch: one hop to the thread for all."""
+        batch = [item]
+        while len(batch) < _BATCH and (more := self._mailbox.pop()) is not None:
+            batch.append(more)
+        loop = asyncio.get_running_loop()
+        for awaitable in await loop.run_in_executor(thread, self._call_all, batch):
+            await self._finish(awaitable)
+
+    def _call_all(self, batch: list[Item]) -> list[Awaitable[None]]:
+        """Call in the thread; a plain function may still return an awaitable."""
+        awaitables = []
+        for item in batch:
+            try:
+                result = self._callback(item, self._stream)
+            except Exception:  # noqa: BLE001  # user code may raise anything
+                self._failed()
+            else:
+                if inspect.isawaitable(result):
+                    awaitables.append(result)
+        return awaitables
+
+    async def _finish(self, awaitable: Awaitable[None]) -> None:
+        try:
+            await awaitable
+        except Exception:  # noqa: BLE001  # user code may raise anything
+            self._failed()
+
+    def _failed(self) -> None:
+        """Log a failure; a callback that always fails is logged ever more rarely."""
+        self.errors += 1
+        if self.errors & (self.errors - 1) == 0:
+            self._log.exception(
+                "callback %s raised (%d times so far); the stream goes on",
+                self.name,
+                self.errors,
+            )

@@ -1,0 +1,275 @@
+"""Pumps one stream: carries out what the core asks for and tells it what happened.
+
+The driver decides nothing. It is the only place that arms timers, and it waits neither for user
+code nor for one connection because of another.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable
+from typing import Final
+
+from rtms_client._runtime.buffers import Hub
+from rtms_client._runtime.log import Log
+from rtms_client._runtime.scope import TaskScope
+from rtms_client._transport import Connector, Transport
+from rtms_client._wire.inbound import Reply
+from rtms_client.events import MediaUnavailable, ParametersChanged, Unrecognized
+from rtms_client.exceptions import RTMSError
+from rtms_client.frames import Item
+from rtms_client.protocol import Answer, Close, Open, Phase, Send, StreamSession
+from rtms_client.protocol.addresses import origin
+
+__all__ = ["Driver"]
+
+_LOGGED_TYPES: Final = 100
+
+
+class _Link:
+    """Hears from one connection."""
+
+    __slots__ = ("_driver", "_endpoint", "_number")
+
+    def __init__(self, driver: "Driver", number: int, endpoint: str) -> None:
+        self._driver, self._number, self._endpoint = driver, number, endpoint
+
+    def message_received(self, data: bytes) -> None:
+        """Take one message; keep-alives are answered before this returns."""
+        self._driver.message_received(self._number, self._endpoint, data)
+
+    def connection_lost(self, code: int, reason: str) -> None:
+        """Take note of the end of the connection."""
+        self._driver.connection_lost(self._number, self._endpoint, code, reason)
+
+
+class Driver:
+    """Couples a session with connections, buffers and the clock.
+
+    Args:
+        session: The core.
+        connector: Opens connections.
+        hub: Where items go.
+        scope: Owns all tasks.
+        log: Carries the stream id.
+
+    Attributes:
+        ready: Done when the stream is streaming, or has ended.
+        ended: Done when the stream has ended.
+    """
+
+    def __init__(
+        self, session: StreamSession, connector: Connector, hub: Hub, scope: TaskScope, log: Log
+    ) -> None:
+        loop = asyncio.get_running_loop()
+        self.ready: asyncio.Future[None] = loop.create_future()
+        self.ended: asyncio.Future[None] = loop.create_future()
+        self._session = session
+        self._connector = connector
+        self._hub = hub
+        self._scope = scope
+        self._log = log
+        self._now = loop.time
+        self._call_at = loop.call_at
+        self._timer: asyncio.TimerHandle | None = None
+        self._opening: dict[int, asyncio.Task[None]] = {}
+        self._transports: dict[int, Transport] = {}
+        self._answers: dict[int, asyncio.Future[Reply]] = {}
+        self._unknown_types: set[int | None] = set()
+
+    # --- what the application wants --------------------------------------------------------------
+
+    def start(self) -> None:
+        """Begin to connect.
+
+        Raises:
+            RTMSError: The stream cannot even be tried.
+        """
+        try:
+            self._session.start(self._now())
+        finally:
+            self.settle()
+
+    def close(self) -> None:
+        """Begin to end the stream gracefully."""
+        self._session.close(self._now())
+        self.settle()
+
+    def abort(self, error: RTMSError | None) -> None:
+        """End the stream at once."""
+        self._session.abort(error)
+        self.settle()
+
+    async def request(self, ask: Callable[[float], int]) -> Reply:
+        """Send a request and wait for its answer; cancelling forgets the answer.
+
+        Args:
+            ask: Makes the request on the session, given the present time; returns its token.
+
+        Raises:
+            RTMSError: It was refused, not answered in time, or not possible.
+        """
+        token = ask(self._now())
+        answer: asyncio.Future[Reply] = asyncio.get_running_loop().create_future()
+        self._answers[token] = answer
+        try:
+            self.settle()
+            return await answer
+        finally:
+            del self._answers[token]
+
+    async def wait_ready(self) -> None:
+        """Wait until the stream is streaming.
+
+        Raises:
+            RTMSError: It ended before.
+        """
+        await asyncio.shield(self.ready)
+        self._raise_error()
+
+    async def wait_ended(self) -> None:
+        """Wait for the end of the stream.
+
+        Raises:
+            RTMSError: It ended abnormally.
+        """
+        await asyncio.shield(self.ended)
+        self._raise_error()
+
+    def _raise_error(self) -> None:
+        if self._session.error is not None:
+            raise self._session.error
+
+    # --- what happens ----------------------------------------------------------------------------
+
+    def message_received(self, connection: int, endpoint: str, data: bytes) -> None:
+        """Pass a message to the core and carry out what follows."""
+        if self._log.isEnabledFor(logging.DEBUG):
+            self._log.debug("< %s %d bytes", endpoint, len(data))
+        self._session.receive(connection, data, self._now())
+        self.settle(len(data))
+
+    def connection_lost(self, connection: int, endpoint: str, code: int, reason: str) -> None:
+        """Tell the core that a connection ended."""
+        self._log.info("%s connection closed with %d %s", endpoint, code, reason)
+        self._session.lost(connection, code, reason)
+        self._close(connection, code=code, reason="")
+        self.settle()
+
+    async def _open(self, action: Open) -> None:
+        """Open a connection; the action `Close` cancels this."""
+        try:
+            transport = await self._connector(action.endpoint, action.url)
+        except RTMSError as error:
+            self._log.info("%s", error)
+            self._opening.pop(action.connection, None)
+            self._session.failed(action.connection, error)
+            self.settle()
+            return
+        self._log.info("%s connection to %s open", action.endpoint, origin(action.url))
+        self._opening.pop(action.connection, None)
+        self._transports[action.connection] = transport
+        self._session.opened(action.connection, self._now())
+        self.settle()
+        transport.start(_Link(self, action.connection, action.endpoint))
+
+    def _on_timer(self) -> None:
+        self._timer = None
+        self._session.timer(self._now())
+        self.settle()
+
+    # --- carrying out ----------------------------------------------------------------------------
+
+    def settle(self, size: int = 0) -> None:
+        """Carry out the actions, deliver the items, look for the next deadline.
+
+        Args:
+            size: Bytes on the wire of the message that the items come from.
+        """
+        session = self._session
+        if session.actions:
+            self._act()
+        items = session.intake.items
+        if items:
+            session.intake.items = []
+            for item in items:
+                self._deliver(item, size)
+        if session.changed:
+            session.changed = False
+            self._rearm()
+            self._note_phase()
+
+    def _act(self) -> None:
+        actions, self._session.actions = self._session.actions, []
+        for action in actions:
+            match action:
+                case Send(connection=number, data=data):
+                    self._log.debug("> %s %d bytes", action.endpoint, len(data))
+                    if number in self._transports:
+                        self._transports[number].send(data)
+                case Open(connection=number, endpoint=endpoint):
+                    self._opening[number] = self._scope.start(
+                        self._open(action), f"open {endpoint}"
+                    )
+                case Close(connection=number, code=code, reason=reason):
+                    self._close(number, code=code, reason=reason)
+                case Answer(token=token, outcome=outcome):
+                    self._answer(token, outcome)
+
+    def _answer(self, token: int, outcome: Reply | RTMSError) -> None:
+        answer = self._answers.get(token)
+        if answer is None or answer.done():
+            return
+        if isinstance(outcome, RTMSError):
+            answer.set_exception(outcome)
+        else:
+            answer.set_result(outcome)
+
+    def _close(self, connection: int, *, code: int, reason: str) -> None:
+        """Close a connection in a task of its own, or stop opening it."""
+        if opening := self._opening.pop(connection, None):
+            opening.cancel()
+        if transport := self._transports.pop(connection, None):
+            self._scope.start(transport.close(code, reason), f"close {connection}")
+
+    def _deliver(self, item: Item, size: int) -> None:
+        if isinstance(item, ParametersChanged | MediaUnavailable | Unrecognized):
+            self._warn(item)
+        overflow = self._hub.publish(item, size)
+        if overflow is not None and self._session.phase is not Phase.CLOSED:
+            self._session.abort(overflow)
+            self._act()
+
+    def _warn(self, item: ParametersChanged | MediaUnavailable | Unrecognized) -> None:
+        match item:
+            case ParametersChanged(media=media, differences=differences):
+                self._log.warning(
+                    "%s: the server granted other parameters: %s",
+                    media.name,
+                    ", ".join(differences),
+                )
+            case MediaUnavailable(media=media, reason=reason):
+                self._log.warning("%s will not come: %s", media.name, reason)
+            case Unrecognized(message_type=kind, problem=problem):
+                if kind not in self._unknown_types and len(self._unknown_types) < _LOGGED_TYPES:
+                    self._unknown_types.add(kind)
+                    self._log.warning("message not understood (logged once per type): %s", problem)
+
+    def _rearm(self) -> None:
+        """Make the timer fire at the next deadline; early is fine, late is not."""
+        deadline = self._session.next_deadline()
+        if self._timer is not None:
+            if deadline is not None and self._timer.when() <= deadline:
+                return
+            self._timer.cancel()
+            self._timer = None
+        if deadline is not None:
+            self._timer = self._call_at(deadline, self._on_timer)
+
+    def _note_phase(self) -> None:
+        phase = self._session.phase
+        if phase in {Phase.STREAMING, Phase.CLOSED} and not self.ready.done():
+            self.ready.set_result(None)
+        if phase is Phase.CLOSED and not self.ended.done():
+            self._log.info("stream ended: %s", self._session.error or "normally")
+            self._hub.end(self._session.error)
+            self.ended.set_result(None)

@@ -1,0 +1,53 @@
+"""The transport seam: WebSocket today, others later."""
+
+from typing import Protocol
+
+__all__ = ["Connector", "Receiver", "Transport"]
+
+
+class Receiver(Protocol):
+    """Who hears from a connection. Called from the event loop, never concurrently."""
+
+    def message_received(self, data: bytes) -> None:
+        """Take one whole message."""
+        ...
+
+    def connection_lost(self, code: int, reason: str) -> None:
+        """Take note of the end of the connection, once; nothing follows."""
+        ...
+
+
+class Transport(Protocol):
+    """One open connection."""
+
+    def start(self, receiver: Receiver) -> None:
+        """Begin to deliver; what came before is delivered first."""
+        ...
+
+    def send(self, data: bytes) -> None:
+        """Send a text message, in order, without waiting; ignored once the connection is gone."""
+        ...
+
+    async def close(self, code: int, reason: str) -> None:
+        """Close within the close time-out, then cut; may be called more than once."""
+        ...
+
+    def abort(self) -> None:
+        """Cut the connection at once."""
+        ...
+
+
+class Connector(Protocol):
+    """Opens connections."""
+
+    async def __call__(self, endpoint: str, url: str) -> Transport:
+        """Open one connection; cancelling leaves nothing behind.
+
+        Args:
+            endpoint: What it is for; for error texts.
+            url: Where it leads.
+
+        Raises:
+            ConnectFailed: It did not come about.
+        """
+        ...

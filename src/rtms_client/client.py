@@ -1,0 +1,207 @@
+"""The application's object: credentials, parameters, policies and callbacks for its streams."""
+
+import asyncio
+import os
+from collections.abc import Iterable, Mapping
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Final, Self
+
+from typing_extensions import override
+
+from rtms_client._runtime.buffers import LaneKey, key_name
+from rtms_client._runtime.dispatch import Callback
+from rtms_client._transport import WebSocketConnector
+from rtms_client.config import (
+    AudioParams,
+    Buffers,
+    ChatParams,
+    Credentials,
+    CredentialsSource,
+    NetworkOptions,
+    ShareParams,
+    StreamInfo,
+    Timeouts,
+    TranscriptParams,
+    VideoParams,
+)
+from rtms_client.enums import MediaType
+from rtms_client.exceptions import InvalidParameters, InvalidState
+from rtms_client.protocol import EventSubscription
+from rtms_client.protocol.options import check_subscriptions
+from rtms_client.stream import CallbackMethods, RTMSStream, StreamSettings
+from rtms_client.webhooks import RTMSStarted
+
+if TYPE_CHECKING:
+    from rtms_client._wire.outbound import MediaParams
+
+__all__ = ["RTMSClient"]
+
+_ENVIRONMENT: Final = (
+    ("ZOOM_CLIENT_ID", "ZOOM_CLIENT_SECRET"),
+    ("ZM_RTMS_CLIENT", "ZM_RTMS_SECRET"),  # the names of Zoom's own SDK
+)
+
+
+class RTMSClient(CallbackMethods):
+    """Joins streams with the same credentials, parameters and callbacks.
+
+    Args:
+        client_id: Client id of the Zoom app (SDK key for Video SDK).
+        client_secret: Client secret of the app (SDK secret for Video SDK).
+        credentials: Instead of id and secret: a ready `Signature`, or a function or coroutine
+            function that finds the credentials for a `StreamInfo` (several tenants).
+        audio: Audio to ask for; `None` means no audio. The same for the other four media.
+        video: Camera video to ask for.
+        share: Screen share to ask for.
+        transcript: Transcript to ask for.
+        chat: Chat to ask for.
+        events: Events to subscribe to; `None` means all that belong to product and media.
+        unified: Use one connection for all media instead of one each; keeps the order across
+            media, but a slow medium delays the others.
+        strict: Raise when a medium is refused or granted with other parameters, instead of
+            reporting it and going on.
+        buffer_data: Ask for the audio from before the connection, at most 60 s of it.
+        network: Hosts, TLS, proxy and limits.
+        timeouts: How long to wait.
+        buffers: Bounds of the buffers.
+        protocol_version: Version to ask for.
+        id_key: Key of the product id in handshakes; `None` means ``meeting_uuid``, and the
+            product's own key when that is refused.
+
+    Raises:
+        InvalidParameters: No credentials, or an event that must not be subscribed.
+    """
+
+    def __init__(  # noqa: PLR0913  # every option has a default and a name
+        self,
+        client_id: str | None = None,
+        client_secret: str | None = None,
+        *,
+        credentials: CredentialsSource | None = None,
+        audio: AudioParams | None = None,
+        video: VideoParams | None = None,
+        share: ShareParams | None = None,
+        transcript: TranscriptParams | None = None,
+        chat: ChatParams | None = None,
+        events: Iterable[EventSubscription] | None = None,
+        unified: bool = False,
+        strict: bool = False,
+        buffer_data: bool = True,
+        network: NetworkOptions | None = None,
+        timeouts: Timeouts | None = None,
+        buffers: Buffers | None = None,
+        protocol_version: int = 1,
+        id_key: str | None = None,
+    ) -> None:
+        media: Mapping[MediaType, MediaParams | None] = {
+            MediaType.AUDIO: audio,
+            MediaType.VIDEO: video,
+            MediaType.SHARE: share,
+            MediaType.TRANSCRIPT: transcript,
+            MediaType.CHAT: chat,
+        }
+        network = network or NetworkOptions()
+        self._settings = StreamSettings(
+            credentials=_credentials(client_id, client_secret, credentials),
+            params={medium: params for medium, params in media.items() if params is not None},
+            events=None if events is None else check_subscriptions(events),
+            network=network,
+            timeouts=timeouts or Timeouts(),
+            buffers=buffers or Buffers(),
+            unified=unified,
+            strict=strict,
+            buffer_data=buffer_data,
+            protocol_version=protocol_version,
+            id_key=id_key,
+        )
+        self._connector = WebSocketConnector(network)
+        self._callbacks: list[tuple[LaneKey, Callback]] = []
+        self._streams: dict[str, RTMSStream] = {}
+
+    @classmethod
+    def from_env(cls, **options: Any) -> Self:  # noqa: ANN401  # the options of the class
+        """Make a client with credentials from the environment.
+
+        Reads ``ZOOM_CLIENT_ID`` and ``ZOOM_CLIENT_SECRET``, else ``ZM_RTMS_CLIENT`` and
+        ``ZM_RTMS_SECRET``. Explicit arguments win.
+
+        Args:
+            options: The keyword arguments of the class.
+
+        Raises:
+            InvalidParameters: Neither pair is set.
+        """
+        if not options.keys() & {"client_id", "client_secret", "credentials"}:
+            for id_name, secret_name in _ENVIRONMENT:
+                if os.environ.get(id_name) and os.environ.get(secret_name):
+                    options["client_id"] = os.environ[id_name]
+                    options["client_secret"] = os.environ[secret_name]
+                    break
+        return cls(**options)
+
+    def stream(self, started: RTMSStarted | StreamInfo) -> RTMSStream:
+        """Return the stream of a started webhook, to be entered with ``async with``.
+
+        Args:
+            started: The parsed webhook, or a hand-made `StreamInfo`.
+        """
+        info = started if isinstance(started, StreamInfo) else started.stream
+        return RTMSStream(info, self._settings, self._connector, self._callbacks, self._streams)
+
+    @property
+    def streams(self) -> Mapping[str, RTMSStream]:
+        """The open streams by stream id."""
+        return dict(self._streams)
+
+    async def close(self) -> None:
+        """Close all open streams gracefully, at the same time; may be called more than once."""
+        await asyncio.gather(*(stream.close() for stream in self._streams.values()))
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        await self.close()
+
+    @override
+    def _register(self, key: LaneKey, callback: Callback) -> None:
+        if key is not None and key not in self._settings.params:
+            name = key_name(key)
+            raise InvalidState(
+                f"deliver {name}", "configured", f"ask for it: RTMSClient({name}=...)"
+            )
+        self._callbacks.append((key, callback))
+
+    @override
+    def __repr__(self) -> str:
+        media = ", ".join(key_name(medium) for medium in self._settings.params)
+        return f"<RTMSClient {media or 'events only'}, {len(self._streams)} open>"
+
+
+def _credentials(
+    client_id: str | None, client_secret: str | None, given: CredentialsSource | None
+) -> CredentialsSource:
+    """Choose the credentials that were passed.
+
+    Raises:
+        InvalidParameters: None were, or two kinds of them.
+    """
+    if given is None:
+        if client_id is None or client_secret is None:
+            raise InvalidParameters(
+                "RTMSClient",
+                "expected client_id and client_secret, or credentials",
+                "pass them, or use RTMSClient.from_env() with ZOOM_CLIENT_ID and "
+                "ZOOM_CLIENT_SECRET set",
+            )
+        return Credentials(client_id=client_id, client_secret=client_secret)
+    if client_id is not None or client_secret is not None:
+        raise InvalidParameters(
+            "RTMSClient", "got client id or secret and credentials", "pass one of the two"
+        )
+    return given

@@ -1,0 +1,541 @@
+"""One live stream: iterators, callbacks, control and facts."""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Iterable, Mapping, MutableMapping
+from types import TracebackType
+from typing import Any, Final, Generic, Self, TypeVar, cast
+
+import attrs
+from typing_extensions import override
+
+from rtms_client._runtime.buffers import (
+    BufferStatistics,
+    EndOfStream,
+    Hub,
+    Lane,
+    LaneKey,
+    Mailbox,
+    key_name,
+)
+from rtms_client._runtime.dispatch import Callback, CallbackRunner, callback_name
+from rtms_client._runtime.driver import Driver
+from rtms_client._runtime.log import stream_log
+from rtms_client._runtime.scope import TaskScope
+from rtms_client._transport import Connector
+from rtms_client._wire.outbound import MediaParams
+from rtms_client.config import (
+    Buffers,
+    Credentials,
+    CredentialsSource,
+    NetworkOptions,
+    Signature,
+    StreamInfo,
+    Timeouts,
+)
+from rtms_client.enums import MediaType, SessionState, StopReason, StreamState
+from rtms_client.events import Participant, SessionEvent, StreamItem
+from rtms_client.exceptions import InternalError, InvalidParameters, InvalidState, RTMSError
+from rtms_client.frames import (
+    AudioFrame,
+    ChatMessage,
+    Item,
+    ShareFrame,
+    TranscriptSegment,
+    UserId,
+    VideoFrame,
+)
+from rtms_client.protocol import (
+    CoreStatistics,
+    EventSubscription,
+    Granted,
+    Phase,
+    SessionOptions,
+    StreamSession,
+)
+from rtms_client.signatures import handshake_signature
+
+__all__ = ["CallbackMethods", "ItemIterator", "RTMSStream", "StreamSettings", "StreamStatistics"]
+
+T_co = TypeVar("T_co", bound=Item, covariant=True)
+
+
+class ItemIterator(Generic[T_co]):
+    """Iterates over what a stream delivers; ends with the stream.
+
+    Items that were received before the end are still delivered; then a normal end stops the loop
+    and an abnormal one raises its error. Cancelling an iteration loses nothing. An iterator that is
+    closed or forgotten gives back what it had not read, if nobody else reads the same medium.
+    """
+
+    __slots__ = ("_hub", "_mailbox")
+
+    def __init__(self, hub: Hub, mailbox: Mailbox) -> None:
+        self._hub = hub
+        self._mailbox: Mailbox | None = mailbox
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> T_co:
+        """Return the next item.
+
+        Raises:
+            RTMSError: The stream ended abnormally.
+            InvalidState: Another task is waiting on this iterator.
+        """
+        if self._mailbox is None:
+            raise StopAsyncIteration
+        try:
+            return cast("T_co", await self._mailbox.get())
+        except EndOfStream:
+            raise StopAsyncIteration from None
+
+    async def aclose(self) -> None:
+        """Stop reading; may be called more than once."""
+        self._release()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self._release()
+
+    def __del__(self) -> None:
+        self._release()
+
+    def _release(self) -> None:
+        mailbox, self._mailbox = self._mailbox, None
+        if mailbox is not None:
+            self._hub.release(mailbox)
+
+
+AudioCallback = TypeVar("AudioCallback", bound=Callable[[AudioFrame, "RTMSStream"], object])
+VideoCallback = TypeVar("VideoCallback", bound=Callable[[VideoFrame, "RTMSStream"], object])
+ShareCallback = TypeVar("ShareCallback", bound=Callable[[ShareFrame, "RTMSStream"], object])
+TranscriptCallback = TypeVar(
+    "TranscriptCallback", bound=Callable[[TranscriptSegment, "RTMSStream"], object]
+)
+ChatCallback = TypeVar("ChatCallback", bound=Callable[[ChatMessage, "RTMSStream"], object])
+EventCallback = TypeVar("EventCallback", bound=Callable[[SessionEvent, "RTMSStream"], object])
+
+
+class CallbackMethods:
+    """Decorators that register callbacks, of a client (for all streams) or of one stream.
+
+    A callback gets the item and the stream. Coroutine functions run on the event loop, plain
+    functions in a thread, each in the order of arrival; every callback has a buffer of its own, so
+    a slow or failing one disturbs nobody else. The decorators return the function unchanged.
+    """
+
+    def _register(self, key: LaneKey, callback: Callback) -> None:
+        raise NotImplementedError  # pragma: no cover  # both subclasses implement it
+
+    def on_audio(self, callback: AudioCallback) -> AudioCallback:
+        """Call for every `AudioFrame`."""
+        self._register(MediaType.AUDIO, cast("Callback", callback))
+        return callback
+
+    def on_video(self, callback: VideoCallback) -> VideoCallback:
+        """Call for every `VideoFrame`."""
+        self._register(MediaType.VIDEO, cast("Callback", callback))
+        return callback
+
+    def on_share(self, callback: ShareCallback) -> ShareCallback:
+        """Call for every `ShareFrame`."""
+        self._register(MediaType.SHARE, cast("Callback", callback))
+        return callback
+
+    def on_transcript(self, callback: TranscriptCallback) -> TranscriptCallback:
+        """Call for every `TranscriptSegment`."""
+        self._register(MediaType.TRANSCRIPT, cast("Callback", callback))
+        return callback
+
+    def on_chat(self, callback: ChatCallback) -> ChatCallback:
+        """Call for every `ChatMessage`."""
+        self._register(MediaType.CHAT, cast("Callback", callback))
+        return callback
+
+    def on_event(self, callback: EventCallback) -> EventCallback:
+        """Call for every session event."""
+        self._register(None, cast("Callback", callback))
+        return callback
+
+
+@attrs.frozen(kw_only=True)
+class StreamSettings:
+    """Everything that a client decides for its streams."""
+
+    credentials: CredentialsSource
+    params: Mapping[MediaType, MediaParams]
+    events: tuple[EventSubscription, ...] | None
+    network: NetworkOptions
+    timeouts: Timeouts
+    buffers: Buffers
+    unified: bool
+    strict: bool
+    buffer_data: bool
+    protocol_version: int
+    id_key: str | None
+
+
+@attrs.frozen(kw_only=True)
+class StreamStatistics:
+    """Counters of one stream; they only grow, except what the buffers hold now."""
+
+    core: CoreStatistics
+    buffers: tuple[BufferStatistics, ...]
+    callback_errors: Mapping[str, int]
+    """How often each callback raised."""
+
+
+class RTMSStream(CallbackMethods):
+    """One live stream; made by `RTMSClient.stream` and used as an async context manager.
+
+    Entering connects, does the handshakes and raises a typed error if that fails; leaving closes
+    gracefully. Nothing of a stream outlives the context.
+    """
+
+    def __init__(
+        self,
+        info: StreamInfo,
+        settings: StreamSettings,
+        connector: Connector,
+        callbacks: Iterable[tuple[LaneKey, Callback]],
+        open_streams: MutableMapping[str, "RTMSStream"],
+    ) -> None:
+        self.info: Final = info
+        """What the stream was joined with."""
+        self._settings = settings
+        self._connector = connector
+        self._open_streams = open_streams
+        self._log = stream_log(info.stream_id)
+        self._scope = TaskScope(f"rtms {info.stream_id}", self._task_failed)
+        limits: dict[LaneKey, Any] = {
+            medium: getattr(settings.buffers, key_name(medium)) for medium in settings.params
+        }
+        self._hub = Hub({**limits, None: settings.buffers.events}, self._dropping)
+        self._callbacks = list(callbacks)
+        self._runners: list[CallbackRunner] = []
+        self._session: StreamSession | None = None
+        self._driver: Driver | None = None
+
+    # --- life ------------------------------------------------------------------------------------
+
+    async def __aenter__(self) -> Self:
+        await self.open()
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        await self.close()
+
+    async def open(self) -> None:
+        """Connect and do the handshakes; ``async with`` does it for you.
+
+        Cancelling leaves nothing behind.
+
+        Raises:
+            RTMSError: The stream cannot be joined; the subclass says why.
+            InvalidState: The stream was opened before, or the client has it open elsewhere.
+        """
+        if self._driver is not None:
+            raise InvalidState("open a stream twice", self.state.name, "make a new stream")
+        if self.info.stream_id in self._open_streams:
+            raise InvalidState(
+                "open a stream twice", "open", "a stream has one owner: use client.streams[...]"
+            )
+        self._open_streams[self.info.stream_id] = self
+        try:
+            self._session = StreamSession(self.info, await self._options())
+            self._driver = Driver(self._session, self._connector, self._hub, self._scope, self._log)
+            for key, callback in self._callbacks:
+                self._run(key, callback)
+            self._driver.start()
+            await self._driver.wait_ready()
+        except BaseException:
+            await self._shut_down()
+            raise
+
+    async def close(self) -> None:
+        """End the stream gracefully; may be called at any time and more than once.
+
+        Asks the server to end the stream, closes the connections and lets callbacks work off what
+        was received, each within its time-out of `Timeouts`. Cancelling cuts the rest short.
+        """
+        if self._driver is not None and self._session is not None:
+            try:
+                self._driver.close()
+                await asyncio.shield(self._driver.ended)
+                await self._scope.wait(self._settings.timeouts.drain_s)
+            finally:
+                await self._shut_down()
+
+    async def wait_ended(self) -> None:
+        """Wait for the end of the stream; for applications that only use callbacks.
+
+        Raises:
+            RTMSError: The stream ended abnormally.
+            InvalidState: The stream was not opened.
+        """
+        _, driver = self._opened("wait for the end")
+        await driver.wait_ended()
+
+    async def _shut_down(self) -> None:
+        """Stop everything at once."""
+        if self._driver is not None:
+            self._driver.abort(None)
+        await self._scope.aclose()
+        if self._open_streams.get(self.info.stream_id) is self:
+            del self._open_streams[self.info.stream_id]
+
+    async def _options(self) -> SessionOptions:
+        settings = self._settings
+        found = settings.credentials
+        if not isinstance(found, Credentials | Signature):
+            given = found(self.info)
+            found = await given if isinstance(given, Awaitable) else given
+        return SessionOptions(
+            params=settings.params,
+            sign=_signer(found, self.info),
+            events=settings.events,
+            network=settings.network,
+            timeouts=settings.timeouts,
+            unified=settings.unified,
+            strict=settings.strict,
+            buffer_data=settings.buffer_data,
+            protocol_version=settings.protocol_version,
+            id_key=settings.id_key,
+        )
+
+    def _task_failed(self, error: BaseException) -> None:
+        """End the stream with an error of ours when a task of ours has a fault."""
+        failure = InternalError(type(error).__name__)
+        failure.__cause__ = error
+        self._log.error("internal error", exc_info=error)
+        if self._driver is not None:
+            self._driver.abort(failure)
+
+    def _dropping(self, lane: Lane) -> None:
+        self._log.warning(
+            "%s is too slow for %s: its buffer is full (%d items, %d bytes), policy %s applies",
+            lane.consumer,
+            key_name(lane.key),
+            len(lane),
+            lane.bytes,
+            lane.limits.policy.value,
+        )
+
+    # --- media -----------------------------------------------------------------------------------
+
+    def audio(self) -> ItemIterator[AudioFrame]:
+        """Iterate over audio.
+
+        Raises:
+            InvalidState: Audio was not asked for.
+        """
+        return self._iterate(MediaType.AUDIO)
+
+    def video(self) -> ItemIterator[VideoFrame]:
+        """Iterate over camera video.
+
+        Raises:
+            InvalidState: Video was not asked for.
+        """
+        return self._iterate(MediaType.VIDEO)
+
+    def share(self) -> ItemIterator[ShareFrame]:
+        """Iterate over screen share.
+
+        Raises:
+            InvalidState: Share was not asked for.
+        """
+        return self._iterate(MediaType.SHARE)
+
+    def transcript(self) -> ItemIterator[TranscriptSegment]:
+        """Iterate over the transcript.
+
+        Raises:
+            InvalidState: Transcript was not asked for.
+        """
+        return self._iterate(MediaType.TRANSCRIPT)
+
+    def chat(self) -> ItemIterator[ChatMessage]:
+        """Iterate over chat.
+
+        Raises:
+            InvalidState: Chat was not asked for.
+        """
+        return self._iterate(MediaType.CHAT)
+
+    def events(self) -> ItemIterator[SessionEvent]:
+        """Iterate over session events."""
+        return self._iterate(None)
+
+    def __aiter__(self) -> ItemIterator[StreamItem]:
+        """Iterate over everything in the order of arrival, events and gaps included."""
+        return ItemIterator(self._hub, self._hub.subscribe("iterator all", self._hub.keys()))
+
+    def _iterate(self, key: LaneKey) -> ItemIterator[Any]:
+        self._check_requested(key)
+        return ItemIterator(self._hub, self._hub.subscribe(f"iterator {key_name(key)}", [key]))
+
+    def _check_requested(self, key: LaneKey) -> None:
+        if not self._hub.has(key):
+            name = key_name(key)
+            raise InvalidState(
+                f"deliver {name}", self.state.name, f"ask for it: RTMSClient({name}=...)"
+            )
+
+    @override
+    def _register(self, key: LaneKey, callback: Callback) -> None:
+        self._check_requested(key)
+        if self._driver is None:
+            self._callbacks.append((key, callback))
+        else:
+            self._run(key, callback)
+
+    def _run(self, key: LaneKey, callback: Callback) -> None:
+        """Start to feed a callback."""
+        mailbox = self._hub.subscribe(f"callback {callback_name(callback)}", [key])
+        runner = CallbackRunner(callback, self, mailbox, self._log)
+        self._runners.append(runner)
+        self._scope.start(runner.run(), f"callback {runner.name}")
+
+    # --- control ---------------------------------------------------------------------------------
+
+    def subscribe_events(self, *events: EventSubscription, subscribe: bool = True) -> None:
+        """Subscribe to more events, or to fewer; the server does not answer.
+
+        Args:
+            events: Event types, or mappings that are sent as they are.
+            subscribe: False to unsubscribe.
+
+        Raises:
+            InvalidParameters: An event comes unasked and must not be subscribed.
+            InvalidState: The stream is not open.
+        """
+        session, driver = self._opened("subscribe to events")
+        session.subscribe_events(events, subscribe=subscribe)
+        driver.settle()
+
+    async def subscribe_video(self, user_id: UserId, *, subscribe: bool = True) -> None:
+        """Choose the participant whose video is sent; one at a time.
+
+        Needs ``VideoParams(data_opt=DataOption.VIDEO_SINGLE_INDIVIDUAL_STREAM)``.
+
+        Args:
+            user_id: From a `VideoStarted` event.
+            subscribe: False to stop.
+
+        Raises:
+            InvalidParameters: The user id is not an integer.
+            InvalidState: Video is not in individual mode, or the stream is not open.
+            RequestFailed: The server refused.
+            AnswerTimeout: The server did not answer in time.
+        """
+        if not isinstance(user_id, int):
+            raise InvalidParameters(
+                "user_id", f"expected an int, got {type(user_id).__name__}", "see VideoStarted"
+            )
+        session, driver = self._opened("subscribe to a video")
+        await driver.request(
+            lambda now: session.subscribe_video(
+                user_id, subscribe=subscribe, timestamp_ms=int(time.time() * 1000), now=now
+            )
+        )
+
+    async def stream_state(self) -> StreamState:
+        """Ask the server for the state of the stream.
+
+        Raises:
+            InvalidState: The stream is not open.
+            RequestFailed: The server refused.
+            AnswerTimeout: The server did not answer in time.
+        """
+        session, driver = self._opened("ask for the stream state")
+        reply = await driver.request(session.request_stream_state)
+        return StreamState(reply.state or 0)
+
+    async def session_state(self, session_id: str | None = None) -> SessionState:
+        """Ask the server for the state of one session of the stream.
+
+        Args:
+            session_id: From a `SessionStateChanged` event; `None` for the newest.
+
+        Raises:
+            InvalidState: The stream is not open, or no session is known.
+            RequestFailed: The server refused.
+            AnswerTimeout: The server did not answer in time.
+        """
+        session, driver = self._opened("ask for the session state")
+        reply = await driver.request(lambda now: session.request_session_state(session_id, now))
+        return SessionState(reply.state or 0)
+
+    def _opened(self, operation: str) -> tuple[StreamSession, Driver]:
+        if self._session is None or self._driver is None:
+            raise InvalidState(operation, Phase.IDLE.name, "use `async with client.stream(...)`")
+        return self._session, self._driver
+
+    # --- facts -----------------------------------------------------------------------------------
+
+    @property
+    def state(self) -> Phase:
+        """Where the stream stands."""
+        return Phase.IDLE if self._session is None else self._session.phase
+
+    @property
+    def granted(self) -> Granted:
+        """Parameters that the server really gave; compare with what was asked for."""
+        return Granted() if self._session is None else self._session.granted
+
+    @property
+    def error(self) -> RTMSError | None:
+        """Why the stream ended; `None` while it lives and after a normal end."""
+        return None if self._session is None else self._session.error
+
+    @property
+    def stop_reason(self) -> StopReason | None:
+        """The server's reason for the end; `None` when it gave none."""
+        return None if self._session is None else self._session.stop_reason
+
+    @property
+    def participants(self) -> Mapping[UserId, Participant]:
+        """Who is in the meeting now, by user id."""
+        return {} if self._session is None else dict(self._session.intake.roster.participants)
+
+    @property
+    def active_speaker(self) -> Participant | None:
+        """Who speaks now, as far as the server said."""
+        return None if self._session is None else self._session.intake.roster.active_speaker
+
+    @property
+    def started_ms(self) -> int | None:
+        """Start of the session on the server's clock, Unix time in milliseconds."""
+        return None if self._session is None else self._session.intake.roster.started_ms
+
+    def statistics(self) -> StreamStatistics:
+        """Return a snapshot of all counters."""
+        core = CoreStatistics() if self._session is None else self._session.intake.statistics
+        return StreamStatistics(
+            core=attrs.evolve(core, frames=dict(core.frames), flaws=attrs.evolve(core.flaws)),
+            buffers=self._hub.statistics(),
+            callback_errors={runner.name: runner.errors for runner in self._runners},
+        )
+
+    @override
+    def __repr__(self) -> str:
+        return f"<RTMSStream {self.info.stream_id} {self.state.value}>"
+
+
+def _signer(found: Credentials | Signature, info: StreamInfo) -> Callable[[str], str]:
+    """Return the function that signs for a product id."""
+    if isinstance(found, Signature):
+        return lambda _: found.value
+    return lambda product_id: handshake_signature(
+        found.client_id, found.client_secret, product_id, info.stream_id
+    )
