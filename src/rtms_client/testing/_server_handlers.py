@@ -51,7 +51,7 @@ _MEDIA_KEYS: Final = _COMMON_KEYS | {"media_type", "payload_encryption", "media_
 _AUTOMATIC: Final = (EventType.FIRST_PACKET_TIMESTAMP, EventType.MEDIA_CONNECTION_INTERRUPTED)
 
 _MEDIA_BY_PARAMS: Final = {key: medium for medium, key in PARAMS_KEYS.items()}
-_FIRST_MEDIUM_S: Final = 0.5
+_FIRST_MEDIUM_S: Final = 0.05
 
 Streams: TypeAlias = Mapping[str, "FakeStream"]
 
