@@ -5,6 +5,7 @@ grants is described by the ``...Format`` classes, which hold the same fields wit
 """
 
 import enum
+import re
 import warnings
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
@@ -56,14 +57,23 @@ def _positive(_: object, attribute: "attrs.Attribute[Any]", value: float) -> Non
         )
 
 
-def _not_empty(_: object, attribute: "attrs.Attribute[Any]", value: object) -> None:
-    """Validate that a text is not empty; never shows the value, which may be a secret."""
-    if not isinstance(value, str) or not value:
+def _whole(_: object, attribute: "attrs.Attribute[Any]", value: object) -> None:
+    """Validate that a number which is sent is an integer, because JSON tells 5, 5.0 and true."""
+    if type(value) is not int:
         raise InvalidParameters(
-            attribute.name,
-            f"expected a non-empty str, got {type(value).__name__}",
-            "check where the value comes from",
+            attribute.name, f"expected an int, got {value!r}", "convert it with int()"
         )
+
+
+def _not_empty(_: object, attribute: "attrs.Attribute[Any]", value: object) -> None:
+    """Validate that a text can be signed and sent; never shows it, for it may be a secret."""
+    if not isinstance(value, str) or not value:
+        got = f"expected a non-empty str, got {type(value).__name__}"
+    elif any("\ud800" <= character <= "\udfff" for character in value):
+        got = "expected text that UTF-8 can express, got lone surrogates"
+    else:
+        return
+    raise InvalidParameters(attribute.name, got, "check where the value comes from")
 
 
 def _texts(values: Iterable[str]) -> tuple[str, ...]:
@@ -101,7 +111,7 @@ class AudioFormat:
     channel: AudioChannel = attrs.field(default=AudioChannel.MONO, converter=AudioChannel)
     data_opt: DataOption = attrs.field(default=DataOption.AUDIO_MULTI_STREAMS, converter=DataOption)
     """One packet per speaker and interval (default), or one mixed packet."""
-    send_rate_ms: int = 20
+    send_rate_ms: int = attrs.field(default=20, validator=_whole)
     """Duration of one packet in milliseconds."""
 
     @property
@@ -223,7 +233,7 @@ _SHARE_STILLS_FPS_TOLERATED: Final = 5
 class PictureFormat:
     """Video or screen share as the server sends it (messages notes, 3.2 and 3.3)."""
 
-    fps: int
+    fps: int = attrs.field(validator=_whole)
     """Frames a second at most."""
     codec: MediaCodec = attrs.field(converter=MediaCodec)
     """H264 is one Annex B access unit per frame, JPG and PNG one picture per frame."""
@@ -260,10 +270,14 @@ def _check_pictures(params: PictureFormat, stills_fps: int, motion_from_fps: int
                 f"the nearest allowed: fps={stills_fps}, or codec=MediaCodec.H264",
             )
     elif params.codec != MediaCodec.H264 or params.fps < motion_from_fps:
+        expected, nearest = "H264", "codec=MediaCodec.H264"
+        if params.fps <= stills_fps:
+            expected = "JPG or PNG"
+            nearest = f"codec=MediaCodec.JPG, or H264 with fps={motion_from_fps}"
         raise InvalidParameters(
             f"{kind}.codec",
-            f"expected JPG or PNG at {params.fps} frames a second, got {params.codec.name}",
-            f"the nearest allowed: codec=MediaCodec.JPG, or H264 with fps={motion_from_fps}",
+            f"expected {expected} at {params.fps} frames a second, got {params.codec.name}",
+            f"the nearest allowed: {nearest}",
         )
 
 
@@ -278,7 +292,7 @@ class VideoParams(PictureFormat):
             range.
     """
 
-    fps: int = 5
+    fps: int = attrs.field(default=_VIDEO_STILLS_FPS, validator=_whole)
     codec: MediaCodec = attrs.field(
         default=attrs.Factory(
             lambda self: MediaCodec.H264 if self.fps > _VIDEO_STILLS_FPS else MediaCodec.JPG,
@@ -319,7 +333,7 @@ class ShareParams(PictureFormat):
         UserWarning: JPG or PNG at 2 to 5 frames a second.
     """
 
-    fps: int = 1
+    fps: int = attrs.field(default=_SHARE_STILLS_FPS, validator=_whole)
     codec: MediaCodec = attrs.field(
         default=attrs.Factory(
             lambda self: MediaCodec.H264 if self.fps > _SHARE_STILLS_FPS else MediaCodec.JPG,
@@ -442,13 +456,28 @@ class Buffers:
 
 # --- network -------------------------------------------------------------------------------------
 
+_HOST_NAME: Final = re.compile(r"[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)*\.?|[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*")
+
+
+def _host_names(
+    _: object, attribute: "attrs.Attribute[tuple[str, ...]]", value: tuple[str, ...]
+) -> None:
+    """Validate names of hosts; what is none would allow nothing, or more than it says."""
+    for host in value:
+        if not _HOST_NAME.fullmatch(host):
+            raise InvalidParameters(
+                attribute.name,
+                f"expected host names such as 'zoom.us', got {host!r}",
+                "leave out scheme, port and wildcards: subdomains are included",
+            )
+
 
 @attrs.frozen(kw_only=True)
 class NetworkOptions:
     """How to reach the servers, and which servers."""
 
     allowed_hosts: tuple[str, ...] = attrs.field(
-        default=("zoom.us", "zoomgov.com"), converter=_texts
+        validator=_host_names, default=("zoom.us", "zoomgov.com"), converter=_texts
     )
     """Hosts that server URLs may name; each stands for itself and its subdomains."""
     ca_file: "str | PathLike[str] | None" = None
