@@ -10,6 +10,7 @@ import json
 import os
 import sys
 import threading
+from collections.abc import Callable
 from typing import Any
 
 rtms: Any = importlib.import_module("rtms")  # it has no types
@@ -28,15 +29,19 @@ class Recorder:
             "sessions": [],
             "transcript": [],
         }
-        self.counts = dict.fromkeys(("audio", "video", "share"), 0)
+        self.counts = {"audio": 0, "video": 0, "share": 0}
         self.digests = {name: hashlib.sha256() for name in self.counts}
         self.names: set[str] = set()
 
-    def take(self, name: str, data: bytes, metadata: Any) -> None:
-        """Record one frame."""
-        self.counts[name] += 1
-        self.digests[name].update(data)
-        self.names.add(metadata.userName)
+    def taker(self, name: str) -> Callable[[bytes, int, int, Any], None]:
+        """Make the callback that records the frames of one medium."""
+
+        def take(data: bytes, _size: int, _timestamp: int, metadata: Any) -> None:  # noqa: ANN401
+            self.counts[name] += 1
+            self.digests[name].update(data)
+            self.names.add(metadata.userName)
+
+        return take
 
     def summary(self) -> dict[str, Any]:
         """Return everything that was recorded."""
@@ -84,9 +89,9 @@ def main() -> None:
     client.on_leave(left)
     client.on_session_update(lambda op, _session: result["sessions"].append(op))
     client.on_user_update(lambda op, who: result["events"].append([op, who.id, who.name]))
-    client.on_audio_data(lambda data, _size, _time, meta: recorder.take("audio", data, meta))
-    client.on_video_data(lambda data, _size, _time, meta: recorder.take("video", data, meta))
-    client.on_deskshare_data(lambda data, _size, _time, meta: recorder.take("share", data, meta))
+    client.on_audio_data(recorder.taker("audio"))
+    client.on_video_data(recorder.taker("video"))
+    client.on_deskshare_data(recorder.taker("share"))
     client.on_transcript_data(
         lambda data, _size, _time, meta: result["transcript"].append([meta.userName, data.decode()])
     )

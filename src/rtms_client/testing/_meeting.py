@@ -72,6 +72,11 @@ class SessionEvent:
     """Further keys, for example ``chat_groups`` or ``participant_info``."""
 
 
+def _on_grid(_speech: object, _attribute: object, value: int) -> None:
+    if value % SLICE_MS:
+        raise ValueError(f"speech must start at a multiple of {SLICE_MS} ms, not at {value} ms")
+
+
 @attrs.frozen(kw_only=True)
 class Speech:
     """Continuous speech of one person, formatted as each client negotiated it.
@@ -80,17 +85,11 @@ class Speech:
     the client gets opaque, deterministic packets of plausible size.
     """
 
-    at_ms: int = attrs.field()
+    at_ms: int = attrs.field(validator=_on_grid)
     """Offset from the start of the meeting; a multiple of 20."""
     person: Person
     pcm: bytes = attrs.field(repr=lambda pcm: f"<{len(pcm)} bytes>")
     """Signed 16-bit little-endian mono samples at 16 kHz; the end is padded to 20 ms."""
-
-    @at_ms.validator
-    def _on_grid(self, _attribute: object, value: int) -> None:
-        if value % SLICE_MS:
-            msg = f"speech must start at a multiple of {SLICE_MS} ms, not at {value} ms"
-            raise ValueError(msg)
 
 
 @attrs.frozen(kw_only=True)

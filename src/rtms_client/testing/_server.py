@@ -129,16 +129,18 @@ class FakeRTMSServer:
         servers = [server for server in (self._signaling, self._media) if server is not None]
         for server in servers:
             server.close(close_connections=False)
-        try:
-            await self._scope.aclose()
-        finally:
-            await asyncio.gather(*(connection.close(1001) for connection in self.connections))
-            for server in servers:
-                server.close()
-                await server.wait_closed()
-            if self._directory is not None:
-                self._directory.cleanup()
-                self._directory = None
+        # First the tasks that produce messages; at the end what the lost connections started.
+        await self._scope.cancel()
+        await asyncio.gather(
+            *(connection.close(1001, flush=False) for connection in self.connections)
+        )
+        for server in servers:
+            server.close()
+            await server.wait_closed()
+        if self._directory is not None:
+            self._directory.cleanup()
+            self._directory = None
+        await self._scope.aclose()
 
     def kill(self) -> None:
         """Vanish: stop listening and reset every connection."""

@@ -4,15 +4,16 @@ Pure functions over parsed messages (messages notes, section 3).
 """
 
 from collections.abc import Callable, Mapping
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 from rtms_client.enums import ContentType, DataOption, MediaCodec, MediaType, SampleRate, StatusCode
 
+from ._server_json import as_object
 from ._server_settings import EVERY_MEDIUM, StreamSettings
 
 __all__ = ["PARAMS_DEFAULTS", "PARAMS_KEYS", "Refused", "check_media_type", "grant_params"]
 
-Params = Mapping[str, Any]
+Params: TypeAlias = Mapping[str, Any]
 
 PARAMS_KEYS: Final[Mapping[MediaType, str]] = {
     MediaType.AUDIO: "audio",
@@ -106,23 +107,26 @@ def grant_params(
     Raises:
         Refused: The parameters break a rule; the status is the most specific one.
     """
-    if params is None:
-        params = {}
-    if not isinstance(params, dict):
-        raise Refused(StatusCode.INVALID_MEDIA_PARAMS, "media_params must be an object")
-    granted = {}
+    parts = _object(params, StatusCode.INVALID_MEDIA_PARAMS, "media_params")
+    granted: dict[str, dict[str, Any]] = {}
     for medium, key in PARAMS_KEYS.items():
         if medium in media:
-            asked = params.get(key)
-            granted[key] = _CHECKS[medium]({} if asked is None else asked, settings)
-            granted[key] |= settings.grant.get(key, {})
+            status, check = _CHECKS[medium]
+            asked = _object(parts.get(key), status, key)
+            granted[key] = {**check(asked, settings), **settings.grant.get(key, {})}
     return granted
 
 
-def _check_audio(asked: object, _settings: StreamSettings) -> dict[str, Any]:
-    _require(
-        isinstance(asked, dict), StatusCode.INVALID_MEDIA_AUDIO_PARAMS, "audio must be an object"
-    )
+def _object(value: object, status: StatusCode, name: str) -> Params:
+    if value is None:
+        return {}
+    fields = as_object(value)
+    if fields is None:
+        raise Refused(status, f"{name} must be an object")
+    return fields
+
+
+def _check_audio(asked: Params, _settings: StreamSettings) -> dict[str, Any]:
     params = _with_defaults(asked, MediaType.AUDIO)
     rules = (
         ("content_type", (1, 2), StatusCode.INVALID_MEDIA_AUDIO_CONTENT_TYPE),
@@ -164,10 +168,7 @@ def _check_audio(asked: object, _settings: StreamSettings) -> dict[str, Any]:
     return params
 
 
-def _check_video(asked: object, _settings: StreamSettings) -> dict[str, Any]:
-    _require(
-        isinstance(asked, dict), StatusCode.INVALID_MEDIA_VIDEO_PARAMS, "video must be an object"
-    )
+def _check_video(asked: Params, _settings: StreamSettings) -> dict[str, Any]:
     params = _with_defaults(asked, MediaType.VIDEO)
     options = (DataOption.VIDEO_SINGLE_ACTIVE_STREAM, DataOption.VIDEO_SINGLE_INDIVIDUAL_STREAM)
     _require(
@@ -190,12 +191,7 @@ def _check_video(asked: object, _settings: StreamSettings) -> dict[str, Any]:
     return params
 
 
-def _check_share(asked: object, settings: StreamSettings) -> dict[str, Any]:
-    _require(
-        isinstance(asked, dict),
-        StatusCode.INVALID_MEDIA_DESKSHARE_PARAMS,
-        "deskshare must be an object",
-    )
+def _check_share(asked: Params, settings: StreamSettings) -> dict[str, Any]:
     params = _with_defaults(asked, MediaType.SHARE)
     _check_pictures(
         asked,
@@ -213,7 +209,7 @@ def _check_share(asked: object, settings: StreamSettings) -> dict[str, Any]:
 
 
 def _check_pictures(
-    asked: Any,  # noqa: ANN401  (parsed JSON)
+    asked: Params,
     params: dict[str, Any],
     *,
     picture_fps: int,
@@ -237,9 +233,7 @@ def _check_pictures(
         _require(fps <= picture_fps, bad_fps, f"pictures come at {picture_fps} fps at most")
 
 
-def _check_transcript(asked: object, _settings: StreamSettings) -> dict[str, Any]:
-    bad_params = StatusCode.INVALID_MEDIA_TRANSCRIPT_PARAMS
-    _require(isinstance(asked, dict), bad_params, "transcript must be an object")
+def _check_transcript(asked: Params, _settings: StreamSettings) -> dict[str, Any]:
     params = _with_defaults(asked, MediaType.TRANSCRIPT)
     _require(
         _is_one_of(params["content_type"], (5,)),
@@ -251,14 +245,15 @@ def _check_transcript(asked: object, _settings: StreamSettings) -> dict[str, Any
         StatusCode.INVALID_MEDIA_TRANSCRIPT_SOURCE_LANGUAGE,
         "src_language must be -1 to 36",
     )
-    _require(type(params["enable_lid"]) is bool, bad_params, "enable_lid must be a boolean")
+    _require(
+        type(params["enable_lid"]) is bool,
+        StatusCode.INVALID_MEDIA_TRANSCRIPT_PARAMS,
+        "enable_lid must be a boolean",
+    )
     return params
 
 
-def _check_chat(asked: object, _settings: StreamSettings) -> dict[str, Any]:
-    _require(
-        isinstance(asked, dict), StatusCode.INVALID_MEDIA_CHAT_PARAMS, "chat must be an object"
-    )
+def _check_chat(asked: Params, _settings: StreamSettings) -> dict[str, Any]:
     params = _with_defaults(asked, MediaType.CHAT)
     _require(
         _is_one_of(params["content_type"], (5,)),
@@ -268,7 +263,7 @@ def _check_chat(asked: object, _settings: StreamSettings) -> dict[str, Any]:
     return params
 
 
-def _with_defaults(asked: Any, medium: MediaType) -> dict[str, Any]:  # noqa: ANN401  (parsed JSON)
+def _with_defaults(asked: Params, medium: MediaType) -> dict[str, Any]:
     return {
         key: default if asked.get(key) is None else asked[key]
         for key, default in PARAMS_DEFAULTS[medium].items()
@@ -279,10 +274,12 @@ def _is_one_of(value: object, allowed: Any) -> bool:  # noqa: ANN401  (any conta
     return type(value) is int and value in allowed  # neither True nor 1.0 nor "1"
 
 
-_CHECKS: Final[Mapping[MediaType, Callable[[object, StreamSettings], dict[str, Any]]]] = {
-    MediaType.AUDIO: _check_audio,
-    MediaType.VIDEO: _check_video,
-    MediaType.SHARE: _check_share,
-    MediaType.TRANSCRIPT: _check_transcript,
-    MediaType.CHAT: _check_chat,
+_CHECKS: Final[
+    Mapping[MediaType, tuple[StatusCode, Callable[[Params, StreamSettings], dict[str, Any]]]]
+] = {
+    MediaType.AUDIO: (StatusCode.INVALID_MEDIA_AUDIO_PARAMS, _check_audio),
+    MediaType.VIDEO: (StatusCode.INVALID_MEDIA_VIDEO_PARAMS, _check_video),
+    MediaType.SHARE: (StatusCode.INVALID_MEDIA_DESKSHARE_PARAMS, _check_share),
+    MediaType.TRANSCRIPT: (StatusCode.INVALID_MEDIA_TRANSCRIPT_PARAMS, _check_transcript),
+    MediaType.CHAT: (StatusCode.INVALID_MEDIA_CHAT_PARAMS, _check_chat),
 }

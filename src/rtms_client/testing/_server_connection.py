@@ -20,7 +20,8 @@ from websockets.protocol import State
 
 from rtms_client.enums import MediaType
 
-from ._server_log import MEDIA_TYPES, ServerLog, ViolationKind
+from ._server_json import as_object
+from ._server_log import ServerLog, ViolationKind
 
 __all__ = ["FakeConnection", "FaultHook", "Frame"]
 
@@ -37,12 +38,15 @@ class FaultHook(Protocol):
 
     async def accepted(self, connection: "FakeConnection") -> None:
         """Look at a new connection before anything is read from it."""
+        ...
 
     async def sending(self, connection: "FakeConnection", frame: Frame) -> Sequence[Frame]:
         """Return what is written instead of one frame; nothing drops it."""
+        ...
 
     async def received(self, connection: "FakeConnection", data: str | bytes) -> bool:
         """Tell whether a received message is processed at all."""
+        ...
 
 
 class FakeConnection:
@@ -54,7 +58,6 @@ class FakeConnection:
         media: The media of the socket, zero for signaling and before the handshake.
         ready: Whether media may flow.
         granted: Negotiated ``media_params``.
-        replaced: Whether a newer connection took its place.
         keep_alives: Whether keep-alive requests are sent.
         carries_media: Set when the first medium was queued.
         path: Path of the request.
@@ -77,7 +80,6 @@ class FakeConnection:
         self.media = MediaType(0)
         self.granted: dict[str, dict[str, Any]] = {}
         self.ready = False
-        self.replaced = False
         self.carries_media = asyncio.Event()
         self.keep_alives = True
         self._ws = ws
@@ -213,20 +215,30 @@ class FakeConnection:
 
     # Ends, and ways to break
 
-    async def close(self, code: int = 1000, reason: str = "") -> None:
-        """Flush, then close with a close frame; waits for the client's answer."""
-        with contextlib.suppress(TimeoutError):
+    async def close(self, code: int = 1000, reason: str = "", *, flush: bool = True) -> None:
+        """Close with a close frame and wait for the client's answer, but not for ever.
+
+        Args:
+            code: Close code.
+            reason: Close reason.
+            flush: Whether everything queued is sent before.
+        """
+        if not self._running.is_set():
+            self.drop()  # a stalled socket neither writes our frame nor reads the answer
+            return
+        try:
+            # Not only the answer needs a limit: a client that does not read holds up our frame.
             async with asyncio.timeout(self._ws.close_timeout):
-                await self.flush()
-        if self._running.is_set():
-            await self._ws.close(code, reason)
-        else:
-            self.drop()  # a stalled socket would not even read the answer
+                if flush:
+                    await self.flush()
+                await self._ws.close(code, reason)
+        except TimeoutError:
+            self.drop()
 
     def drop(self) -> None:
         """Reset the TCP connection, without a close frame."""
         raw = self._ws.transport.get_extra_info("socket")
-        if raw is not None:
+        with contextlib.suppress(OSError):  # closed already
             raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_ON_CLOSE)
         self._ws.transport.abort()
         self._running.set()
@@ -252,15 +264,9 @@ class FakeConnection:
         return True
 
 
-def is_medium(message: object) -> int | None:
-    """Return the type of a media message, `None` for anything else."""
-    number = message.get("msg_type") if isinstance(message, dict) else None
-    return number if number in MEDIA_TYPES else None
-
-
 def _parsed(data: str | bytes) -> dict[str, Any] | None:
     try:
         message = json.loads(data)
     except ValueError:
         return None
-    return message if isinstance(message, dict) else None
+    return as_object(message)

@@ -3,7 +3,7 @@
 import array
 import sys
 from collections import deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 import attrs
@@ -22,7 +22,11 @@ __all__ = ["AudioFormat", "Delivery", "Slices"]
 
 _SLICE_BYTES: Final = 640
 _RATES_KHZ: Final = (8, 16, 32, 48)
-_COMPRESSED_BYTES: Final = {MediaCodec.G711: 160, MediaCodec.G722: 160, MediaCodec.OPUS: 80}
+_COMPRESSED_BYTES: Final[Mapping[MediaCodec, int]] = {
+    MediaCodec.G711: 160,
+    MediaCodec.G722: 160,
+    MediaCodec.OPUS: 80,
+}
 """Bytes of 20 ms per channel."""
 
 
@@ -60,7 +64,7 @@ class AudioFormat:
         emit: Callable[[Person, bytes, int], None],
     ) -> None:
         self._codec = MediaCodec(params["codec"])
-        self._khz = _RATES_KHZ[params["sample_rate"]]
+        self._khz: int = _RATES_KHZ[params["sample_rate"]]
         self._stereo = params["channel"] == 2  # noqa: PLR2004  (a count)
         self._packet_bytes = params["send_rate"] // SLICE_MS * _SLICE_BYTES
         self._mixed = params["data_opt"] == DataOption.AUDIO_MIXED_STREAM and not channels
@@ -119,7 +123,6 @@ class Delivery:
         self._buffer: deque[Slices | AudioPacket] = deque()
         self._first_camera: int | None = None
         self._sources: dict[tuple[FakeConnection, MediaType], int] = {}
-        self.buffering = stream.settings.start_at_once
 
     # Audio
 
@@ -140,8 +143,6 @@ class Delivery:
             self._keep(packet)
 
     def _keep(self, item: Slices | AudioPacket) -> None:
-        if not self.buffering:
-            return
         self._buffer.append(item)
         horizon_ms = item.at_ms - self._stream.settings.timing.buffer_s * 1000
         while self._buffer[0].at_ms < horizon_ms:
@@ -153,7 +154,6 @@ class Delivery:
 
     def connected(self, connection: "FakeConnection") -> None:
         """Deliver the buffered audio to a socket that became ready."""
-        self.buffering = True  # from now on whatever message 1 said (lifecycle notes, section 7)
         if MediaType.AUDIO not in connection.media:
             return
         while self._buffer:

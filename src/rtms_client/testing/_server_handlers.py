@@ -1,5 +1,6 @@
 """The server's side of a conversation: what it answers on signaling and on media sockets."""
 
+import abc
 import asyncio
 import contextlib
 import hmac
@@ -30,6 +31,7 @@ from ._server_checks import (
     grant_params,
 )
 from ._server_connection import FakeConnection
+from ._server_json import as_list, as_object
 from ._server_log import ViolationKind
 from ._server_wire import Message, media_name
 
@@ -73,8 +75,6 @@ class KeepAlive:
         sequence = 0
         while True:
             await asyncio.sleep(timing.keep_alive_s)
-            if stream.ended:
-                return
             if not self._connection.keep_alives:
                 continue
             if len(self._unanswered) >= timing.missed_keep_alives:
@@ -111,7 +111,7 @@ class _Gone(Exception):
     """The client left before it was answered."""
 
 
-class _Handler:
+class _Handler(abc.ABC):
     """What both kinds of sockets have in common: authentication and keep-alives."""
 
     request: MessageType
@@ -231,11 +231,13 @@ class _Handler:
         if given[0] != settings.product_id or not genuine:
             raise Refused(StatusCode.INVALID_SIGNATURE, "invalid signature")
 
+    @abc.abstractmethod
     def _answer_delay_s(self, stream: "FakeStream") -> float:
-        raise NotImplementedError
+        """Tell how long the client waits for the answer to its handshake."""
 
+    @abc.abstractmethod
     async def _accept(self, stream: "FakeStream", message: Message) -> None:
-        raise NotImplementedError
+        """Check the rest of a handshake and answer it."""
 
     async def _receive(self, stream: "FakeStream", message: Message) -> None:
         if message.get("msg_type") == MessageType.KEEP_ALIVE_RESP:
@@ -293,25 +295,21 @@ class MediaHandler(_Handler):
         self.connection.put(stream.wire.encode(accepted))
 
     def _look_for_names(self, message: Message) -> None:
-        params = message.get("media_params")
         values = [message.get("media_type")]
-        for part in params.values() if isinstance(params, dict) else ():
-            values += part.values() if isinstance(part, dict) else [part]
+        for part in (as_object(message.get("media_params")) or {}).values():
+            values += (as_object(part) or {"": part}).values()
         for value in values:
             if isinstance(value, str):
                 self.connection.violate(ViolationKind.ENUM_NAME, value)
 
     def _look_for_other_media(self, message: Message, media: MediaType) -> None:
-        params = message.get("media_params")
-        if not isinstance(params, dict):
-            return
-        for key, part in params.items():
+        for key, part in (as_object(message.get("media_params")) or {}).items():
             medium = _MEDIA_BY_PARAMS.get(key)
             if medium is None or medium not in media:
                 detail = f"media_params.{key} on a socket for {media_name(media)}"
                 self.connection.violate(ViolationKind.UNKNOWN_KEY, detail)
-            elif isinstance(part, dict):
-                for name in part.keys() - PARAMS_DEFAULTS[medium].keys():
+            else:
+                for name in (as_object(part) or {}).keys() - PARAMS_DEFAULTS[medium].keys():
                     detail = f"media_params.{key}.{name}"
                     self.connection.violate(ViolationKind.UNKNOWN_KEY, detail)
 
@@ -376,7 +374,7 @@ class SignalingHandler(_Handler):
         if stream.signaling is not None:
             if stream.settings.duplicates == "refuse":
                 raise Refused(StatusCode.DUPLICATE_SIGNAL_REQUEST, "duplicate signal request")
-            stream.replace_signaling()
+            stream.replace_signaling(stream.signaling)
         await self._delay(stream)
         if stream.state == StreamState.INACTIVE and not buffer_data:
             stream.delivery.forget()
@@ -402,8 +400,8 @@ class SignalingHandler(_Handler):
             await action(stream, message)
 
     async def _subscribe(self, stream: "FakeStream", message: Message) -> None:
-        events = message.get("events")
-        if not isinstance(events, list) or not events:
+        events = as_list(message.get("events"))
+        if not events:
             self.connection.violate(ViolationKind.BAD_EVENT_SUBSCRIPTION, "events must be a list")
             return
         for event in events:
@@ -411,10 +409,8 @@ class SignalingHandler(_Handler):
 
     def _subscribe_one(self, stream: "FakeStream", event: object) -> None:
         violate = self.connection.violate
-        if not isinstance(event, dict):
-            violate(ViolationKind.BAD_EVENT_SUBSCRIPTION, "an item must be an object")
-            return
-        event_type, subscribe = event.get("event_type"), event.get("subscribe")
+        fields = as_object(event) or {}
+        event_type, subscribe = fields.get("event_type"), fields.get("subscribe")
         if isinstance(event_type, str):
             violate(ViolationKind.ENUM_NAME, event_type)
         elif type(event_type) is not int or type(subscribe) is not bool:

@@ -6,7 +6,7 @@ import heapq
 import time
 from collections import deque
 from collections.abc import Callable, Mapping
-from typing import Any, Final, Literal, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 import attrs
 from typing_extensions import override
@@ -14,9 +14,6 @@ from typing_extensions import override
 from rtms_client.enums import MessageType
 
 __all__ = ["LogEntry", "Matcher", "ServerLog", "Violation", "ViolationKind"]
-
-MEDIA_TYPES: Final = frozenset(range(14, 19))
-"""Message types whose bodies are not kept."""
 
 
 class ViolationKind(enum.StrEnum):

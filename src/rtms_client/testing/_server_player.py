@@ -3,7 +3,7 @@
 import asyncio
 import heapq
 from collections.abc import Callable, Iterator, Mapping
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, cast
 
 from rtms_client.enums import SessionState, StreamState
 
@@ -48,7 +48,7 @@ def timeline(script: MeetingScript) -> Iterator[Slices | MeetingItem]:
 
 def _next_slices(speaking: list[tuple[int, int, Person, Iterator[bytes]]]) -> Iterator[Slices]:
     at_ms = speaking[0][0]
-    voices = []
+    voices: list[tuple[Person, bytes]] = []
     while speaking and speaking[0][0] == at_ms:
         _at_ms, number, person, pieces = heapq.heappop(speaking)
         piece = next(pieces, None)
@@ -100,8 +100,8 @@ async def perform(stream: "FakeStream", item: Slices | MeetingItem) -> None:
         stream.publish(item)
     elif isinstance(item, RawMessage):
         await stream.send_raw(item.message, socket=item.socket)
-    elif isinstance(item, StateChange):
-        await _change_state(stream, item)
+    else:
+        await _change_state(stream, cast("StateChange", item))
 
 
 async def _change_state(stream: "FakeStream", change: StateChange) -> None:

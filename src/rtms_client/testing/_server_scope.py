@@ -35,16 +35,21 @@ class TaskScope:
         if failure is not None:
             self.fail(failure)
 
+    async def cancel(self) -> None:
+        """Cancel what still runs and wait for it; more may be started afterwards."""
+        while self._tasks:
+            for task in self._tasks:
+                task.cancel()
+            await asyncio.wait(self._tasks)
+            await asyncio.sleep(0)  # callbacks of finished tasks run in the next round
+
     async def aclose(self) -> None:
         """Cancel what still runs and wait for it.
 
         Raises:
             BaseException: The first failure of a task, as it was.
         """
-        while self._tasks:
-            for task in self._tasks:
-                task.cancel()
-            await asyncio.wait(self._tasks)
-            await asyncio.sleep(0)  # callbacks of finished tasks run in the next round
+        await self.cancel()
         if self._failure is not None:
-            raise self._failure
+            failure, self._failure = self._failure, None
+            raise failure

@@ -174,7 +174,9 @@ class StreamSettings:
     """One stream of a fake server."""
 
     product: Product = Product.MEETING
-    product_id: str = attrs.field()
+    product_id: str = attrs.field(
+        default=attrs.Factory(lambda self: _PRODUCT_IDS[self.product], takes_self=True)
+    )
     """Id of the meeting, webinar, session, engagement or call; an example id by default."""
     rtms_stream_id: str = "11111111-2222-3333-4444-555555555555"
     session_id: str = "sess-1"
@@ -208,7 +210,3 @@ class StreamSettings:
     """Highest rate of JPG and PNG screen share, in pictures per second; sources say 1 or 5."""
     timing: Timing = attrs.field(factory=Timing)
     variations: Variations = attrs.field(factory=Variations)
-
-    @product_id.default
-    def _example_id(self) -> str:
-        return _PRODUCT_IDS[self.product]

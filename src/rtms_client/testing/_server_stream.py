@@ -174,7 +174,7 @@ class FakeStream:
 
     def _media_gone(self, connection: FakeConnection) -> None:
         self._forget_media(connection)
-        if self.ended or connection.replaced:
+        if self.ended:
             return
         self.state = StreamState.INTERRUPTED
         self.publish(
@@ -201,17 +201,14 @@ class FakeStream:
         for kind in tuple(self._windows):
             self._close_window(kind)
 
-    def replace_signaling(self) -> None:
+    def replace_signaling(self, old: FakeConnection) -> None:
         """Drop the signaling connection and its media for a newer one."""
-        old = self.signaling
-        if old is not None:
-            self.signaling = None
-            self._abandon_media()
-            self._scope.start(old.close(reason="replaced"), f"close {old!r}")
+        self.signaling = None
+        self._abandon_media()
+        self._scope.start(old.close(reason="replaced"), f"close {old!r}")
 
     def replace_media(self, connection: FakeConnection) -> None:
         """Drop a media connection for a newer one."""
-        connection.replaced = True
         self._forget_media(connection)
         self._scope.start(connection.close(reason="replaced"), f"close {connection!r}")
 
@@ -306,6 +303,7 @@ class FakeStream:
         if self._player is not asyncio.current_task():
             self._player.cancel()
         if self.signaling is not None:
+            self.signaling.keep_alives = False
             self._scope.start(self._leave(self.signaling), "last goodbye")
         self.finished.set()
 
@@ -461,12 +459,9 @@ class FakeStream:
         """
         if socket == "signaling" and self.signaling is not None:
             return self.signaling
-        for connection in self.media:
-            if socket in {connection.kind, *connection.kind.split("+")}:
-                return connection
         medium = _MEDIA_BY_NAME.get(socket, MediaType(0))
         for connection in self.media:
-            if medium & connection.media:
+            if socket == connection.kind or medium & connection.media:
                 return connection
         raise LookupError(f"the client has no {socket} connection")
 

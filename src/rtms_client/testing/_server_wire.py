@@ -7,7 +7,7 @@ import base64
 import json
 import time
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from rtms_client.enums import (
     ContactCenterEventType,
@@ -24,6 +24,7 @@ from rtms_client.enums import (
 )
 
 from ._meeting import Caption, Chat, Person, SessionEvent
+from ._server_json import as_list, as_object
 from ._server_settings import StreamSettings
 
 __all__ = ["Message", "Wire", "now_ms"]
@@ -44,7 +45,7 @@ _PEOPLE_EVENTS: Final = frozenset(
 _PERSON_EVENTS: Final = frozenset({EventType.ACTIVE_SPEAKER_CHANGE, EventType.SHARING_START})
 
 # Zoom's sample mock server writes such names where the documentation has numbers.
-_PREFIXES: Final[Mapping[type[Any], str]] = {
+_PREFIXES: Final[Mapping[type[object], str]] = {
     StopReason: "STOP_BC_",
     Language: "LANGUAGE_ID_",
     DataAttribute: "ATTR_",
@@ -354,11 +355,13 @@ class Wire:
         return json.dumps(varied, separators=(",", ":")).encode()
 
     def _varied(self, value: Any) -> Any:  # noqa: ANN401  (JSON of any shape)
-        if isinstance(value, list):
-            return [self._varied(item) for item in value]
-        if not isinstance(value, Mapping):
+        items = as_list(value)
+        if items is not None:
+            return [self._varied(item) for item in items]
+        fields = as_object(value)
+        if fields is None:
             return value
-        varied = {self._key(key): self._varied(item) for key, item in value.items()}
+        varied = {self._key(key): self._varied(item) for key, item in fields.items()}
         if self._variations.string_user_ids:
             for key in {"user_id", "userId"} & varied.keys():
                 varied[key] = str(varied[key])
@@ -374,7 +377,7 @@ class Wire:
     def _enum(self, member: Any) -> int | str:  # noqa: ANN401  (a wire enum)
         if not self._variations.enum_names or not member.known:
             return int(member)
-        prefix = _PREFIXES.get(type(member), "")
+        prefix = _PREFIXES.get(cast("type[object]", type(member)), "")
         return "UNDEFINED" if member.name == "UNDEFINED" else prefix + member.name
 
 

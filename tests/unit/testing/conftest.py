@@ -58,7 +58,7 @@ class RawSocket:
     async def nothing(self) -> bool:
         """Tell whether nothing came before the answer to a state request."""
         await self.send(msg_type=19, rtms_stream_id="11111111-2222-3333-4444-555555555555")
-        return (await self.recv())["msg_type"] == 20
+        return bool((await self.recv())["msg_type"] == 20)
 
 
 class RawClient:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Literal
 
 import pytest
 from websockets.exceptions import ConnectionClosed, InvalidStatus
@@ -98,9 +98,7 @@ async def test_media_answer_has_granted_params(raw: MakeClient) -> None:
         ({"buffer_data": "yes"}, 4),
     ],
 )
-async def test_signaling_is_refused(
-    raw: MakeClient, change: dict[str, object], status: int
-) -> None:
+async def test_signaling_is_refused(raw: MakeClient, change: dict[str, Any], status: int) -> None:
     """Each fault has its status, then the socket is closed."""
     async with FakeRTMSServer(tls=False) as server:
         socket = await raw(server).signaling(**change)
@@ -122,7 +120,7 @@ async def test_signaling_is_refused(
         ({"media_params": {"audio": {"codec": 9}}}, 22),
     ],
 )
-async def test_media_is_refused(raw: MakeClient, change: dict[str, object], status: int) -> None:
+async def test_media_is_refused(raw: MakeClient, change: dict[str, Any], status: int) -> None:
     """The same holds for media sockets."""
     async with FakeRTMSServer(tls=False) as server:
         client = raw(server)
@@ -162,7 +160,11 @@ async def test_an_ended_stream_is_unknown(raw: MakeClient) -> None:
     [("either", 0, 0), ("product", 6, 0), ("meeting_uuid", 0, 6)],
 )
 async def test_keys_of_the_product_id(
-    raw: MakeClient, product: Product, id_keys: str, generic: int, own: int
+    raw: MakeClient,
+    product: Product,
+    id_keys: Literal["either", "product", "meeting_uuid"],
+    generic: int,
+    own: int,
 ) -> None:
     """Handshakes use ``meeting_uuid``, the key of the product, or what the server insists on."""
     if product is Product.MEETING:
@@ -170,7 +172,7 @@ async def test_keys_of_the_product_id(
     async with FakeRTMSServer(
         tls=False,
         product=product,
-        id_keys=id_keys,  # type: ignore[arg-type]  # a parameter of the test
+        id_keys=id_keys,
         id_key_status=StatusCode.INVALID_EVENT_TYPE,
     ) as server:
         first = await raw(server).signaling()

@@ -26,6 +26,7 @@ from rtms_client.testing import (
     Caption,
     Chat,
     FakeRTMSServer,
+    MeetingItem,
     MeetingScript,
     Person,
     Picture,
@@ -55,6 +56,15 @@ def _end(at_ms: int) -> StateChange:
 
 async def _contents(socket: RawSocket) -> list[dict[str, Any]]:
     return [message["content"] for message in await socket.rest()]
+
+
+async def _stuck(server: FakeRTMSServer) -> None:
+    """Wait until a client that does not read holds up the meeting."""
+    before = -1
+    while before != (sent := len(server.sent(MessageType.MEDIA_DATA_VIDEO))):
+        before = sent
+        await asyncio.sleep(0.03)
+    assert server.stream.crowded()
 
 
 async def test_bulk_audio_is_exact(raw: MakeClient) -> None:
@@ -93,9 +103,7 @@ async def test_memory_of_a_slow_client_is_bounded(raw: MakeClient) -> None:
         client = raw(server)
         _signaling, media = await client.join(2, H264)
         media.ws.transport.pause_reading()
-        await server.wait_until(server.stream.crowded)
-        for _ in range(20):
-            await asyncio.sleep(0)
+        await _stuck(server)
         assert len(server.sent(MessageType.MEDIA_DATA_VIDEO)) < 300
         media.ws.transport.resume_reading()
         assert len(await _contents(media)) == 500
@@ -115,7 +123,7 @@ async def test_nothing_flows_before_the_acknowledgement(raw: MakeClient) -> None
 
 async def test_the_meeting_waits_for_expected_media(raw: MakeClient) -> None:
     """Nothing is lost on a socket that is ready later than the others."""
-    script = [
+    script: list[MeetingItem] = [
         Caption(at_ms=0, person=ADA, text="first"),
         AudioPacket(at_ms=0, person=ADA, data=b"first"),
         _end(10),
@@ -138,7 +146,7 @@ async def test_the_meeting_waits_for_expected_media(raw: MakeClient) -> None:
 
 async def test_all_media_on_one_socket(raw: MakeClient) -> None:
     """A unified socket carries every medium, in order."""
-    script = [
+    script: list[MeetingItem] = [
         AudioPacket(at_ms=0, person=ADA, data=b"a"),
         Picture(at_ms=0, person=ADA, data=b"v", codec=MediaCodec.JPG),
         Picture(at_ms=0, person=ADA, data=b"s", codec=MediaCodec.JPG, media=MediaType.SHARE),
@@ -154,7 +162,7 @@ async def test_all_media_on_one_socket(raw: MakeClient) -> None:
 
 async def test_transcript(raw: MakeClient) -> None:
     """A segment has the times of its utterance, its language and its attribute."""
-    script = [
+    script: list[MeetingItem] = [
         Caption(
             at_ms=500,
             person=ADA,
@@ -187,7 +195,7 @@ async def test_transcript(raw: MakeClient) -> None:
 async def test_speech_is_formatted_as_negotiated(raw: MakeClient) -> None:
     """Speech of two people becomes stereo packets of 40 ms at 8 kHz, one for each of them."""
     pcm = b"".join(number.to_bytes(2, "little") for number in range(1280))
-    script = [Speech(at_ms=0, person=ADA, pcm=pcm), Speech(at_ms=0, person=GRACE, pcm=pcm)]
+    script = [Speech(at_ms=0, person=one, pcm=pcm) for one in (ADA, GRACE)]
     async with FakeRTMSServer(
         MeetingScript([*script, _end(80)]), tls=False, pace=None, epoch_ms=EPOCH
     ) as server:
@@ -202,7 +210,7 @@ async def test_speech_is_formatted_as_negotiated(raw: MakeClient) -> None:
 
 async def test_mixed_speech_has_no_name(raw: MakeClient) -> None:
     """Mixed audio has user id 0 and no name."""
-    script = [Speech(at_ms=0, person=ADA, pcm=b"\1\0" * 320), _end(20)]
+    script: list[MeetingItem] = [Speech(at_ms=0, person=ADA, pcm=b"\1\0" * 320), _end(20)]
     async with FakeRTMSServer(MeetingScript(script), tls=False, pace=None) as server:
         _signaling, media = await raw(server).join(1)
         (content,) = await _contents(media)
@@ -214,7 +222,7 @@ async def test_mixed_speech_has_no_name(raw: MakeClient) -> None:
 async def test_voice_products_have_channels(raw: MakeClient, product: Product) -> None:
     """Each party of a call has a channel id, in audio and transcript, and is never mixed."""
     caller = Person(user_id=7, user_name="Jane", channel_id="ch-1")
-    script = [
+    script: list[MeetingItem] = [
         Speech(at_ms=0, person=caller, pcm=bytes(640)),
         Speech(at_ms=0, person=ADA, pcm=bytes(640)),
         Caption(at_ms=20, person=caller, text="hello"),
@@ -234,7 +242,7 @@ async def test_voice_products_have_channels(raw: MakeClient, product: Product) -
 
 async def test_audio_before_the_connection_is_buffered(raw: MakeClient) -> None:
     """Audio since the start arrives in a burst, at most 60 s of it; video is lost."""
-    script = [
+    script: list[MeetingItem] = [
         Picture(at_ms=0, person=ADA, data=b"lost", codec=MediaCodec.JPG),
         AudioPacket(at_ms=0, person=ADA, data=b"too old"),
         AudioPacket(at_ms=10_000, person=ADA, data=b"kept"),
@@ -252,7 +260,7 @@ async def test_audio_before_the_connection_is_buffered(raw: MakeClient) -> None:
 
 async def test_initial_buffer_is_unwanted(raw: MakeClient) -> None:
     """With ``buffer_data`` false the audio from before the connection is dropped."""
-    script = [AudioPacket(at_ms=0, person=ADA, data=b"early")]
+    script: list[MeetingItem] = [AudioPacket(at_ms=0, person=ADA, data=b"early")]
     async with FakeRTMSServer(
         MeetingScript(script), tls=False, pace=1e6, start_at_once=True
     ) as server:
@@ -303,7 +311,7 @@ async def test_without_pace_the_meeting_waits_for_lost_media(raw: MakeClient) ->
 
 async def test_real_time_pace(raw: MakeClient) -> None:
     """With a pace of 2 a meeting of 80 ms takes 40 ms."""
-    script = [AudioPacket(at_ms=at, person=ADA, data=b"a") for at in (0, 40, 80)]
+    script: list[MeetingItem] = [AudioPacket(at_ms=at, person=ADA, data=b"a") for at in (0, 40, 80)]
     async with FakeRTMSServer(MeetingScript(script), tls=False, pace=2) as server:
         _signaling, media = await raw(server).join(1)
         loop = asyncio.get_running_loop()
@@ -316,7 +324,7 @@ async def test_real_time_pace(raw: MakeClient) -> None:
 
 async def test_a_pause_stops_media(raw: MakeClient) -> None:
     """While stream or session is paused nothing flows and nothing is kept."""
-    script = [
+    script: list[MeetingItem] = [
         AudioPacket(at_ms=0, person=ADA, data=b"1"),
         StateChange(at_ms=1, state=SessionState.PAUSED),
         AudioPacket(at_ms=2, person=ADA, data=b"22"),
@@ -343,7 +351,7 @@ async def test_a_pause_stops_media(raw: MakeClient) -> None:
 
 async def test_pictures_follow_the_negotiated_codec(raw: MakeClient) -> None:
     """Only pictures of the negotiated codec are sent, JPG and PNG at the negotiated rate."""
-    script = [
+    script: list[MeetingItem] = [
         Picture(at_ms=at, person=ADA, data=codec.name.encode(), codec=codec, media=media)
         for at in range(0, 2000, 250)
         for codec in (MediaCodec.JPG, MediaCodec.PNG, MediaCodec.H264)
@@ -369,7 +377,7 @@ async def test_pictures_follow_the_negotiated_codec(raw: MakeClient) -> None:
 
 async def test_video_shows_the_active_speaker(raw: MakeClient) -> None:
     """Without a choice the active speaker is shown, after a switch from a key frame on."""
-    script = [
+    script: list[MeetingItem] = [
         Picture(at_ms=0, person=ADA, data=DELTA),
         Picture(at_ms=0, person=ADA, data=KEY),
         Picture(at_ms=0, person=GRACE, data=KEY),
@@ -418,9 +426,9 @@ async def test_individual_video(raw: MakeClient) -> None:
         await stream.send_picture(b"off", person=GRACE)
         assert await choose(16779264) == (0, "OK")
         await stream.send_event(9, ADA)
-        assert stream.video_user == 16779264
+        chosen = [stream.video_user]
         await stream.send_event(9, GRACE)
-        assert stream.video_user is None
+        assert [*chosen, stream.video_user] == [16779264, None]
         assert await choose("16779264") == (4, "user_id must be an integer")
         await stream.terminate()
         contents = await _contents(media)
@@ -438,3 +446,46 @@ async def test_individual_video_needs_the_option(raw: MakeClient) -> None:
         await client.media(2)
         await signaling.send(msg_type=28, user_id=2, subscribe=True)
         assert (await signaling.until(29))["status_code"] == 29
+
+
+async def test_clients_that_leave_during_the_end(raw: MakeClient) -> None:
+    """The end waits for slow sockets, but not for those that are gone."""
+    async with FakeRTMSServer(bulk_video(frames=500, size=40_000), tls=False, pace=None) as server:
+        client = raw(server)
+        signaling, media = await client.join(2, H264)
+        other = await client.media(1)
+        media.ws.transport.pause_reading()
+        await _stuck(server)
+        ending = asyncio.create_task(server.stream.terminate())
+        assert (await signaling.until(8))["state"] == 1
+        assert (await signaling.until(8))["state"] == 3
+        await other.ws.close()
+        await server.wait_until(lambda: len(server.stream.media) == 1)
+        server.stream.drop("video")
+        await ending
+        assert (await signaling.until(8))["state"] == 4
+
+
+async def test_the_end_does_not_wait_for_ever(raw: MakeClient) -> None:
+    """A client that does not read its media has some time, then the stream ends without it."""
+    async with FakeRTMSServer(tls=False, timing=Timing(drain_s=0.01, linger_s=0)) as server:
+        signaling, media = await raw(server).join(1)
+        media.ws.transport.pause_reading()
+        for _ in range(400):
+            await server.stream.send_raw("x" * 40_000, socket="audio")
+        await server.stream.terminate()
+        assert (await signaling.rest())[-1]["state"] == 4
+
+
+async def test_a_full_outbox_empties(raw: MakeClient) -> None:
+    """Messages sent by hand are queued without bound, and all arrive."""
+    async with FakeRTMSServer(tls=False) as server:
+        _signaling, media = await raw(server).join(32)
+        for _ in range(200):
+            await server.stream.send_raw("x" * 20_000, socket="chat")
+        assert server.stream.crowded() == server.stream.media
+        await server.stream.terminate()
+        received = 0
+        async for message in media.ws:
+            received += len(message)
+        assert received == 4_000_000
