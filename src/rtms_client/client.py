@@ -18,6 +18,7 @@ from rtms_client.config import (
     Credentials,
     CredentialsSource,
     NetworkOptions,
+    ReconnectPolicy,
     ShareParams,
     StreamInfo,
     Timeouts,
@@ -28,6 +29,7 @@ from rtms_client.enums import MediaType
 from rtms_client.exceptions import InvalidParameters, InvalidState
 from rtms_client.protocol import EventSubscription
 from rtms_client.protocol.options import check_subscriptions
+from rtms_client.protocol.reconnect import ReconnectHook
 from rtms_client.stream import CallbackMethods, RTMSStream, StreamSettings
 from rtms_client.webhooks import RTMSStarted
 
@@ -40,6 +42,9 @@ _ENVIRONMENT: Final = (
     ("ZOOM_CLIENT_ID", "ZOOM_CLIENT_SECRET"),
     ("ZM_RTMS_CLIENT", "ZM_RTMS_SECRET"),  # the names of Zoom's own SDK
 )
+
+
+_DEFAULT_POLICY: Final[ReconnectPolicy | None] = None
 
 
 class RTMSClient(CallbackMethods):
@@ -67,6 +72,9 @@ class RTMSClient(CallbackMethods):
         protocol_version: Version to ask for.
         id_key: Key of the product id in handshakes; `None` means ``meeting_uuid``, and the
             product's own key when that is refused.
+        reconnect: When to try again after a connection broke; `None` makes every loss the end.
+        on_reconnect: Called with a `ReconnectAttempt` before a try is planned; returns `None` to
+            agree, another wait in seconds, or `False` to give up. Must not block.
 
     Raises:
         InvalidParameters: No credentials, or an event that must not be subscribed.
@@ -92,6 +100,8 @@ class RTMSClient(CallbackMethods):
         buffers: Buffers | None = None,
         protocol_version: int = 1,
         id_key: str | None = None,
+        reconnect: ReconnectPolicy | None = _DEFAULT_POLICY,
+        on_reconnect: ReconnectHook | None = None,
     ) -> None:
         media: Mapping[MediaType, MediaParams | None] = {
             MediaType.AUDIO: audio,
@@ -113,6 +123,8 @@ class RTMSClient(CallbackMethods):
             buffer_data=buffer_data,
             protocol_version=protocol_version,
             id_key=id_key,
+            reconnect=reconnect,
+            on_reconnect=on_reconnect,
         )
         self._connector = WebSocketConnector(network)
         self._callbacks: list[tuple[LaneKey, Callback]] = []

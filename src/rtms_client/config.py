@@ -39,6 +39,7 @@ __all__ = [
     "NetworkOptions",
     "OverflowPolicy",
     "PictureFormat",
+    "ReconnectPolicy",
     "ShareParams",
     "Signature",
     "StreamInfo",
@@ -389,6 +390,63 @@ class TranscriptParams(TranscriptFormat):
 @attrs.frozen(kw_only=True)
 class ChatParams:
     """Chat to ask for; it has no choices yet (messages notes, 3.5)."""
+
+
+# --- reconnection --------------------------------------------------------------------------------
+
+
+@attrs.frozen(kw_only=True)
+class ReconnectPolicy:
+    """When to try again after a connection broke (lifecycle notes, section 10).
+
+    The first try waits `first_delay_s`, the second `base_s`, each further one `factor` times as
+    long, `cap_s` at most; jitter shortens every wait. The default first try is prompt, because the
+    server's own window is running. The waits start over when media flow again.
+    """
+
+    first_delay_s: float = attrs.field(default=0.25, validator=_positive)
+    """Wait before the first try, in seconds."""
+    base_s: float = attrs.field(default=3.0, validator=_positive)
+    """Wait before the second try, in seconds."""
+    factor: float = attrs.field(default=2.0, validator=_positive)
+    cap_s: float = attrs.field(default=30.0, validator=_positive)
+    """Longest wait, in seconds."""
+    jitter: float = 1.0
+    """Share of each wait that is left to chance: 0 is none, 1 is full jitter."""
+    attempts: int | None = None
+    """Tries at most; `None` for as many as the window allows."""
+    signaling_window_s: float = attrs.field(default=60.0, validator=_positive)
+    """How long the server waits for us after it lost signaling, counted from the first loss."""
+    media_window_s: float = attrs.field(default=65.0, validator=_positive)
+    """How long the server waits for us after it lost a media connection."""
+    duplicate_delays_s: tuple[float, ...] = (1.5, 3.0, 6.0)
+    """Waits after the server refused us because it has not noticed the loss (status 8, 15, 16)."""
+    on_signals_only: bool = False
+    """Wait for the server's event or webhook instead of reacting to a closed connection."""
+
+    def __attrs_post_init__(self) -> None:
+        if not 0 <= self.jitter <= 1:
+            raise InvalidParameters(
+                "jitter", f"expected 0 to 1, got {self.jitter}", "1 is full jitter"
+            )
+
+    @classmethod
+    def documented(cls) -> "ReconnectPolicy":
+        """Return the policy of Zoom's documentation: 3, 6, 12, 24, 30, 30 ... seconds."""
+        return cls(first_delay_s=3.0, base_s=6.0, jitter=0.1)
+
+    def delay_s(self, attempt: int, dice: float) -> float:
+        """Return the wait before a try, in seconds.
+
+        Args:
+            attempt: Number of the try, from 1.
+            dice: Random number from 0 to 1.
+        """
+        if attempt <= 1:
+            wait = self.first_delay_s
+        else:  # beyond 2**64 the cap has long been reached
+            wait = min(self.cap_s, self.base_s * self.factor ** min(attempt - 2, 64))
+        return wait * (1 - self.jitter * dice)
 
 
 # --- limits --------------------------------------------------------------------------------------

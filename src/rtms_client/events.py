@@ -16,6 +16,7 @@ from rtms_client.enums import (
     StopReason,
     StreamState,
 )
+from rtms_client.exceptions import RTMSError
 from rtms_client.frames import Item, MediaFrame, UserId
 
 __all__ = [
@@ -32,11 +33,14 @@ __all__ = [
     "Participant",
     "ParticipantJoined",
     "ParticipantLeft",
+    "ReconnectScheduled",
     "SessionEvent",
     "SessionStateChanged",
     "SharingStarted",
     "SharingStopped",
+    "StreamInterrupted",
     "StreamItem",
+    "StreamResumed",
     "StreamStateChanged",
     "Unrecognized",
     "VideoStarted",
@@ -203,6 +207,41 @@ class MediaMetadata(Item):
     """The message as sent."""
 
 
+@attrs.frozen(kw_only=True)
+class StreamInterrupted(Item):
+    """A connection broke; the library tries to bring it back."""
+
+    media: MediaType | None
+    """The medium that stands still; `None` when signaling broke and with it everything."""
+    cause: RTMSError
+
+
+@attrs.frozen(kw_only=True)
+class ReconnectScheduled(Item):
+    """A try to bring a connection back is planned."""
+
+    media: MediaType | None
+    """The medium; `None` for signaling."""
+    attempt: int
+    """Number of the try since the loss, from 1."""
+    delay_s: float
+    """Wait before the try, in seconds."""
+    cause: RTMSError
+    """Why the connection is not there."""
+
+
+@attrs.frozen(kw_only=True)
+class StreamResumed(Item):
+    """A connection is back; what was missed follows as `Gap` with the next item of each medium."""
+
+    media: MediaType | None
+    """The medium; `None` when signaling and all media are back."""
+    attempts: int
+    """Tries it took."""
+    after_s: float
+    """Time from the loss until now, in seconds."""
+
+
 class GapCause(enum.Enum):
     """Why items are missing."""
 
@@ -219,7 +258,7 @@ class Gap(Item):
     """Items are missing at this place."""
 
     media: MediaType | None
-    """The medium; `None` for events."""
+    """The medium; `None` for events that were dropped, and for all media when paused."""
     cause: GapCause
     items: int | None = None
     """How many are missing; `None` when nobody can know."""
@@ -272,6 +311,9 @@ SessionEvent: TypeAlias = (
     | MediaUnavailable
     | ParametersChanged
     | MediaMetadata
+    | StreamInterrupted
+    | ReconnectScheduled
+    | StreamResumed
     | Gap
     | Unrecognized
 )

@@ -23,6 +23,7 @@
     ├── AnswerTimeout                    connected, but the server did not answer in time
     ├── ConnectionLost                   an open connection ended unexpectedly
     │   └── ConnectionSilent             nothing arrived for too long
+    ├── StreamLost                       a broken connection could not be brought back
     ├── StreamStopped                    the server ended the stream for a technical reason
     ├── RequestFailed                    the server refused a request inside a running stream
     ├── BufferOverflow                   a buffer with policy "close" was full
@@ -64,6 +65,7 @@ __all__ = [
     "RemoteProtocolError",
     "RequestFailed",
     "ServerFault",
+    "StreamLost",
     "StreamNotFound",
     "StreamStopped",
     "UnsupportedMessageFormat",
@@ -375,6 +377,31 @@ class ConnectionSilent(ConnectionLost):
         return (
             f"{self.endpoint}: expected a message or keep-alive within {self.silence_s:g} s, got "
             "nothing; check network, proxy and firewall time-outs"
+        )
+
+
+class StreamLost(RTMSError):
+    """A broken connection could not be brought back in time; the cause is the last failure.
+
+    Args:
+        endpoint: Which connection: ``signaling`` or the name of a medium.
+        after_s: Time from the first loss to giving up, in seconds.
+        history: What happened, oldest first: seconds since the first loss, and the failure.
+    """
+
+    def __init__(
+        self, endpoint: str, after_s: float, history: tuple[tuple[float, str], ...]
+    ) -> None:
+        super().__init__(endpoint, after_s, history)
+        self.endpoint, self.after_s, self.history = endpoint, after_s, history
+
+    @override
+    def __str__(self) -> str:
+        steps = "; ".join(f"+{when:.1f} s {what}" for when, what in self.history)
+        return (
+            f"{self.endpoint}: expected the connection back, gave up after {self.after_s:.1f} s; "
+            f"the server ends the stream by itself: wait for a new started webhook, or start RTMS "
+            f"again over the REST API ({steps})"
         )
 
 

@@ -1,6 +1,7 @@
 """One live stream: iterators, callbacks, control and facts."""
 
 import asyncio
+import random
 import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping, MutableMapping
 from types import TracebackType
@@ -29,6 +30,7 @@ from rtms_client.config import (
     Credentials,
     CredentialsSource,
     NetworkOptions,
+    ReconnectPolicy,
     Signature,
     StreamInfo,
     Timeouts,
@@ -53,6 +55,7 @@ from rtms_client.protocol import (
     SessionOptions,
     StreamSession,
 )
+from rtms_client.protocol.reconnect import ReconnectHook
 from rtms_client.signatures import handshake_signature
 
 __all__ = ["CallbackMethods", "ItemIterator", "RTMSStream", "StreamSettings", "StreamStatistics"]
@@ -177,6 +180,8 @@ class StreamSettings:
     buffer_data: bool
     protocol_version: int
     id_key: str | None
+    reconnect: ReconnectPolicy | None
+    on_reconnect: ReconnectHook | None
 
 
 @attrs.frozen(kw_only=True)
@@ -257,6 +262,9 @@ class RTMSStream(CallbackMethods):
                 self._run(key, callback)
             self._driver.start()
             await self._driver.wait_ready()
+        except RTMSError:
+            await self.close()  # the connections may say goodbye
+            raise
         except BaseException:
             await self._shut_down()
             raise
@@ -267,13 +275,13 @@ class RTMSStream(CallbackMethods):
         Asks the server to end the stream, closes the connections and lets callbacks work off what
         was received, each within its time-out of `Timeouts`. Cancelling cuts the rest short.
         """
-        if self._driver is not None and self._session is not None:
-            try:
+        try:
+            if self._driver is not None:
                 self._driver.close()
                 await asyncio.shield(self._driver.ended)
                 await self._scope.wait(self._settings.timeouts.drain_s)
-            finally:
-                await self._shut_down()
+        finally:
+            await self._shut_down()
 
     async def wait_ended(self) -> None:
         """Wait for the end of the stream; for applications that only use callbacks.
@@ -289,9 +297,12 @@ class RTMSStream(CallbackMethods):
         """Stop everything at once."""
         if self._driver is not None:
             self._driver.abort(None)
-        await self._scope.aclose()
-        if self._open_streams.get(self.info.stream_id) is self:
-            del self._open_streams[self.info.stream_id]
+        try:
+            for name in await self._scope.aclose():
+                self._log.warning("%s does not end although it was cancelled; left alone", name)
+        finally:
+            if self._open_streams.get(self.info.stream_id) is self:
+                del self._open_streams[self.info.stream_id]
 
     async def _options(self) -> SessionOptions:
         settings = self._settings
@@ -310,6 +321,9 @@ class RTMSStream(CallbackMethods):
             buffer_data=settings.buffer_data,
             protocol_version=settings.protocol_version,
             id_key=settings.id_key,
+            reconnect=settings.reconnect,
+            on_reconnect=settings.on_reconnect,
+            dice=random.random,
         )
 
     def _task_failed(self, error: BaseException) -> None:
@@ -420,7 +434,7 @@ class RTMSStream(CallbackMethods):
             InvalidState: The stream is not open.
         """
         session, driver = self._opened("subscribe to events")
-        session.subscribe_events(events, subscribe=subscribe)
+        session.control.subscribe_events(events, subscribe=subscribe)
         driver.settle()
 
     async def subscribe_video(self, user_id: UserId, *, subscribe: bool = True) -> None:
@@ -444,10 +458,44 @@ class RTMSStream(CallbackMethods):
             )
         session, driver = self._opened("subscribe to a video")
         await driver.request(
-            lambda now: session.subscribe_video(
+            lambda now: session.control.subscribe_video(
                 user_id, subscribe=subscribe, timestamp_ms=int(time.time() * 1000), now=now
             )
         )
+
+    def moved(self, info: StreamInfo) -> None:
+        """Take note of a started webhook for this live stream: move to its servers at once.
+
+        Args:
+            info: From the new webhook.
+
+        Raises:
+            InvalidState: The stream is not open.
+            HostNotAllowed: No URL may be opened; the stream stays where it is.
+        """
+        self._opened("move")[1].moved(info.server_urls)
+
+    def interrupted(self, server_urls: Iterable[str] = ()) -> None:
+        """Take note of an interrupted webhook: reconnect everything.
+
+        Args:
+            server_urls: URLs of the webhook, if it has any.
+
+        Raises:
+            InvalidState: The stream is not open.
+        """
+        self._opened("reconnect")[1].interrupted(server_urls)
+
+    def stopped(self, reason: StopReason | None = None) -> None:
+        """Take note of a stopped webhook: the stream is over.
+
+        Args:
+            reason: Stop reason of the webhook.
+
+        Raises:
+            InvalidState: The stream was not opened.
+        """
+        self._opened("stop")[1].stopped(reason)
 
     async def stream_state(self) -> StreamState:
         """Ask the server for the state of the stream.
@@ -458,7 +506,7 @@ class RTMSStream(CallbackMethods):
             AnswerTimeout: The server did not answer in time.
         """
         session, driver = self._opened("ask for the stream state")
-        reply = await driver.request(session.request_stream_state)
+        reply = await driver.request(session.control.request_stream_state)
         return StreamState(reply.state or 0)
 
     async def session_state(self, session_id: str | None = None) -> SessionState:
@@ -473,7 +521,9 @@ class RTMSStream(CallbackMethods):
             AnswerTimeout: The server did not answer in time.
         """
         session, driver = self._opened("ask for the session state")
-        reply = await driver.request(lambda now: session.request_session_state(session_id, now))
+        reply = await driver.request(
+            lambda now: session.control.request_session_state(session_id, now)
+        )
         return SessionState(reply.state or 0)
 
     def _opened(self, operation: str) -> tuple[StreamSession, Driver]:

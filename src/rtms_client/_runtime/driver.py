@@ -6,15 +6,23 @@ code nor for one connection because of another.
 
 import asyncio
 import logging
-from collections.abc import Callable
-from typing import Final
+from collections.abc import Callable, Iterable
+from typing import Final, TypeAlias
 
-from rtms_client._runtime.buffers import Hub
+from rtms_client._runtime.buffers import Hub, key_name
 from rtms_client._runtime.log import Log
 from rtms_client._runtime.scope import TaskScope
 from rtms_client._transport import Connector, Transport
 from rtms_client._wire.inbound import Reply
-from rtms_client.events import MediaUnavailable, ParametersChanged, Unrecognized
+from rtms_client.enums import StopReason
+from rtms_client.events import (
+    MediaUnavailable,
+    ParametersChanged,
+    ReconnectScheduled,
+    StreamInterrupted,
+    StreamResumed,
+    Unrecognized,
+)
 from rtms_client.exceptions import RTMSError
 from rtms_client.frames import Item
 from rtms_client.protocol import Answer, Close, Open, Phase, Send, StreamSession
@@ -22,7 +30,16 @@ from rtms_client.protocol.addresses import origin
 
 __all__ = ["Driver"]
 
+_Notable: TypeAlias = (
+    StreamInterrupted
+    | ReconnectScheduled
+    | StreamResumed
+    | ParametersChanged
+    | MediaUnavailable
+    | Unrecognized
+)
 _LOGGED_TYPES: Final = 100
+_READY: Final = frozenset({Phase.STREAMING, Phase.RECONNECTING_MEDIA, Phase.CLOSED})
 
 
 class _Link:
@@ -94,6 +111,25 @@ class Driver:
         self._session.close(self._now())
         self.settle()
 
+    def moved(self, server_urls: Iterable[str]) -> None:
+        """Move to other servers at once.
+
+        Raises:
+            HostNotAllowed: No URL may be opened; the stream stays where it is.
+        """
+        self._session.moved(server_urls, self._now())
+        self.settle()
+
+    def interrupted(self, server_urls: Iterable[str]) -> None:
+        """Take note of an interrupted webhook."""
+        self._session.interrupted(server_urls, self._now())
+        self.settle()
+
+    def stopped(self, reason: StopReason | None) -> None:
+        """Take note of a stopped webhook."""
+        self._session.stopped(reason)
+        self.settle()
+
     def abort(self, error: RTMSError | None) -> None:
         """End the stream at once."""
         self._session.abort(error)
@@ -109,6 +145,7 @@ class Driver:
             RTMSError: It was refused, not answered in time, or not possible.
         """
         token = ask(self._now())
+        self._session.changed = True  # the request has a deadline of its own
         answer: asyncio.Future[Reply] = asyncio.get_running_loop().create_future()
         self._answers[token] = answer
         try:
@@ -151,7 +188,7 @@ class Driver:
     def connection_lost(self, connection: int, endpoint: str, code: int, reason: str) -> None:
         """Tell the core that a connection ended."""
         self._log.info("%s connection closed with %d %s", endpoint, code, reason)
-        self._session.lost(connection, code, reason)
+        self._session.lost(connection, code, reason, self._now())
         self._close(connection, code=code, reason="")
         self.settle()
 
@@ -162,7 +199,7 @@ class Driver:
         except RTMSError as error:
             self._log.info("%s", error)
             self._opening.pop(action.connection, None)
-            self._session.failed(action.connection, error)
+            self._session.failed(action.connection, error, self._now())
             self.settle()
             return
         self._log.info("%s connection to %s open", action.endpoint, origin(action.url))
@@ -199,7 +236,8 @@ class Driver:
             self._note_phase()
 
     def _act(self) -> None:
-        actions, self._session.actions = self._session.actions, []
+        actions = self._session.actions.copy()
+        self._session.actions.clear()
         for action in actions:
             match action:
                 case Send(connection=number, data=data):
@@ -229,18 +267,27 @@ class Driver:
         if opening := self._opening.pop(connection, None):
             opening.cancel()
         if transport := self._transports.pop(connection, None):
-            self._scope.start(transport.close(code, reason), f"close {connection}")
+            closing = self._scope.start(transport.close(code, reason), f"close {connection}")
+            # A task that is cancelled before its first step does nothing at all.
+            closing.add_done_callback(lambda _: transport.abort())
 
     def _deliver(self, item: Item, size: int) -> None:
-        if isinstance(item, ParametersChanged | MediaUnavailable | Unrecognized):
+        if isinstance(item, _Notable):
             self._warn(item)
         overflow = self._hub.publish(item, size)
         if overflow is not None and self._session.phase is not Phase.CLOSED:
             self._session.abort(overflow)
             self._act()
 
-    def _warn(self, item: ParametersChanged | MediaUnavailable | Unrecognized) -> None:
+    def _warn(self, item: _Notable) -> None:
         match item:
+            case StreamInterrupted(cause=cause):
+                self._log.warning("interrupted: %s", cause)
+            case ReconnectScheduled(media=media, attempt=attempt, delay_s=delay_s):
+                name = key_name(media) if media else "signaling"
+                self._log.info("%s: try %d in %.2f s", name, attempt, delay_s)
+            case StreamResumed(attempts=attempts, after_s=after_s):
+                self._log.warning("resumed after %.2f s, %d tries", after_s, attempts)
             case ParametersChanged(media=media, differences=differences):
                 self._log.warning(
                     "%s: the server granted other parameters: %s",
@@ -267,7 +314,7 @@ class Driver:
 
     def _note_phase(self) -> None:
         phase = self._session.phase
-        if phase in {Phase.STREAMING, Phase.CLOSED} and not self.ready.done():
+        if phase in _READY and not self.ready.done():
             self.ready.set_result(None)
         if phase is Phase.CLOSED and not self.ended.done():
             self._log.info("stream ended: %s", self._session.error or "normally")

@@ -2,9 +2,12 @@
 
 import asyncio
 from collections.abc import Callable, Coroutine
-from typing import Any
+from typing import Any, Final
 
 __all__ = ["TaskScope"]
+
+_ROUNDS: Final = 3
+_ROUND_S: Final = 0.2
 
 
 class TaskScope:
@@ -35,17 +38,33 @@ class TaskScope:
             self._on_failure(error)
 
     async def wait(self, timeout_s: float) -> None:
-        """Wait until all tasks are done, at most so long."""
-        if self._tasks:
-            await asyncio.wait(self._tasks, timeout=timeout_s)
+        """Wait until all tasks are done except the calling one, at most so long."""
+        if tasks := self._others():
+            await asyncio.wait(tasks, timeout=timeout_s)
 
-    def cancel(self) -> None:
-        """Cancel all tasks."""
-        for task in self._tasks:
-            task.cancel()
+    async def aclose(self) -> list[str]:
+        """Cancel all tasks and wait for them, also while being cancelled.
 
-    async def aclose(self) -> None:
-        """Cancel all tasks and wait for them."""
-        while self._tasks:
-            self.cancel()
-            await asyncio.wait(self._tasks)
+        The calling task is spared, for a callback may close its own stream.
+
+        Returns:
+            Names of tasks that are still there, because user code in them holds out against
+            being cancelled several times.
+        """
+        cancellation: asyncio.CancelledError | None = None
+        for _ in range(_ROUNDS):
+            tasks = self._others()
+            if not tasks:
+                break
+            for task in tasks:
+                task.cancel()
+            try:
+                await asyncio.wait(tasks, timeout=_ROUND_S)
+            except asyncio.CancelledError as error:
+                cancellation = error
+        if cancellation is not None:
+            raise cancellation
+        return sorted(task.get_name() for task in self._others())
+
+    def _others(self) -> set[asyncio.Task[None]]:
+        return self._tasks - {asyncio.current_task()}

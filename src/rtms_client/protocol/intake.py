@@ -1,14 +1,18 @@
 """Messages in, items out: what arrives for the application, numbered in order of arrival."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Final
+
+import attrs
 
 from rtms_client import events as ev
 from rtms_client._wire import inbound
 from rtms_client._wire.cipher import PayloadCipher
 from rtms_client._wire.codec import Message
 from rtms_client._wire.media import MEDIA_OF_MESSAGE, Format, media_frame
-from rtms_client.enums import MediaType, MessageType, Product
+from rtms_client.enums import MediaType, MessageType, Product, StreamState
+from rtms_client.protocol.duplicates import Seen
+from rtms_client.protocol.gaps import Gaps
 from rtms_client.protocol.outputs import CoreStatistics
 from rtms_client.protocol.roster import Roster
 
@@ -33,9 +37,22 @@ class Intake:
         roster: What the events add up to.
         statistics: Counters.
         formats: Format of each requested medium.
+        paused: Whether the server says that the stream is paused.
     """
 
-    __slots__ = ("_cipher", "_product", "_sequence", "formats", "items", "roster", "statistics")
+    __slots__ = (
+        "_cipher",
+        "_gaps",
+        "_paused_ms",
+        "_product",
+        "_seen",
+        "_sequence",
+        "formats",
+        "items",
+        "paused",
+        "roster",
+        "statistics",
+    )
 
     def __init__(
         self, product: Product, formats: Mapping[MediaType, Format], cipher: PayloadCipher | None
@@ -44,6 +61,10 @@ class Intake:
         self.roster = Roster()
         self.formats = dict(formats)
         self.statistics = CoreStatistics(frames=dict.fromkeys(formats, 0))
+        self.paused = False
+        self._seen = {medium: Seen() for medium in formats}
+        self._gaps = {medium: Gaps(medium) for medium in formats}
+        self._paused_ms: int | None = None
         self._product = product
         self._cipher = cipher
         self._sequence = 0
@@ -73,21 +94,44 @@ class Intake:
             message = self._cipher.decrypt(kind, message)
         number = self._sequence + 1
         frame = media_frame(kind, message, number, granted, self.statistics.flaws)
+        if not self._seen[medium].add(frame):
+            self.statistics.duplicates += 1
+            return
+        gap = self._gaps[medium].take(frame)
+        if gap is not None:
+            self.add(attrs.evolve(gap, sequence=number))
+            number += 1
+            frame = attrs.evolve(frame, sequence=number, discontinuity=True)
         self._sequence = number
         self.items.append(frame)
         self.statistics.frames[medium] += 1
+
+    def interrupt(self, media: Iterable[MediaType]) -> None:
+        """Take note that the connections of some media broke."""
+        for medium in media:
+            if medium in self._gaps:
+                self._gaps[medium].interrupt()
+
+    def finish(self) -> None:
+        """Announce the gaps of interruptions that nothing followed."""
+        for gaps in self._gaps.values():
+            gap = gaps.unfinished()
+            if gap is not None:
+                self.add(attrs.evolve(gap, sequence=self.number()))
 
     def metadata(self, kind: MessageType, message: Message) -> None:
         """Take message 23 to 27 as it is: its body is not documented (messages notes, 10)."""
         self.add(ev.MediaMetadata(sequence=self.number(), message_type=kind, content=message))
 
-    def event(self, message: Message) -> None:
+    def event(self, message: Message) -> ev.SessionEvent:
         """Take message 6.
 
         Raises:
             RemoteProtocolError: It holds no event of a known type.
         """
-        self.add(inbound.session_event(message, self._product, self.number()))
+        event = inbound.session_event(message, self._product, self.number())
+        self.add(event)
+        return event
 
     def stream_state(self, message: Message) -> ev.StreamStateChanged:
         """Take message 8.
@@ -97,6 +141,19 @@ class Intake:
         """
         event = inbound.stream_state(message, self.number())
         self.add(event)
+        if event.state == StreamState.PAUSED:
+            self.paused, self._paused_ms = True, event.timestamp_ms
+        elif self.paused and event.state in {StreamState.RESUMED, StreamState.ACTIVE}:
+            self.paused = False
+            self.add(
+                ev.Gap(
+                    sequence=self.number(),
+                    media=None,
+                    cause=ev.GapCause.PAUSED,
+                    from_ms=self._paused_ms,
+                    to_ms=event.timestamp_ms,
+                )
+            )
         return event
 
     def session_state(self, message: Message) -> None:

@@ -6,7 +6,7 @@ from typing import Final, TypeAlias
 import attrs
 
 from rtms_client._wire.outbound import MediaParams
-from rtms_client.config import NetworkOptions, StreamInfo, Timeouts
+from rtms_client.config import NetworkOptions, ReconnectPolicy, StreamInfo, Timeouts
 from rtms_client.enums import (
     ContactCenterEventType,
     EventType,
@@ -15,6 +15,7 @@ from rtms_client.enums import (
     StatusCode,
 )
 from rtms_client.exceptions import InvalidParameters
+from rtms_client.protocol.reconnect import ReconnectHook
 
 __all__ = [
     "Candidate",
@@ -38,6 +39,10 @@ _IDENTITY_REFUSED: Final = frozenset(
 )
 
 
+def _no_chance() -> float:
+    return 0.0
+
+
 @attrs.frozen(kw_only=True)
 class SessionOptions:
     """Everything that decides how a stream is joined."""
@@ -59,6 +64,12 @@ class SessionOptions:
     protocol_version: int = 1
     id_key: str | None = None
     """Key of the product id in handshakes; `None` means ``meeting_uuid``, then the product's."""
+    reconnect: ReconnectPolicy | None = None
+    """When to try again after a connection broke; `None` makes every loss the end."""
+    on_reconnect: ReconnectHook | None = None
+    """Asked before a try is planned."""
+    dice: Callable[[], float] = attrs.field(default=_no_chance, repr=False)
+    """Random numbers from 0 to 1 for the jitter."""
 
 
 @attrs.frozen

@@ -99,7 +99,7 @@ class CoreStatistics:
     """Messages received, of any kind."""
     bytes: int = 0
     """Bytes of these messages."""
-    frames: dict[MediaType, int] = attrs.field(factory=dict)
+    frames: dict[MediaType, int] = attrs.field(factory=dict[MediaType, int])
     """Frames delivered to the buffers, by medium."""
     keep_alives: int = 0
     """Keep-alives answered."""
@@ -107,5 +107,11 @@ class CoreStatistics:
     """Messages reported as `Unrecognized`."""
     unrequested: int = 0
     """Media that came although they were not asked for; ignored."""
+    duplicates: int = 0
+    """Frames that the server sent a second time; removed."""
+    interruptions: int = 0
+    """Connections that broke."""
+    reconnects: int = 0
+    """Connections that came back."""
     flaws: Flaws = attrs.field(factory=Flaws)
     """Defects of frames that were delivered all the same."""

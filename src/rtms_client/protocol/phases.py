@@ -16,6 +16,8 @@ class Phase(enum.Enum):
     CONNECTING_SIGNALING = "connecting signaling"
     CONNECTING_MEDIA = "connecting media"
     STREAMING = "streaming"
+    RECONNECTING_SIGNALING = "reconnecting signaling"
+    RECONNECTING_MEDIA = "reconnecting media"
     CLOSING = "closing"
     CLOSED = "closed"
 
@@ -25,7 +27,9 @@ class SessionInput(MachineInput):
 
     START = ("start", False)
     SIGNALING_READY = ("signaling ready", True)
-    MEDIA_READY = ("media ready", True)
+    SIGNALING_LOST = ("signaling lost", False)
+    MEDIA_READY = ("all media ready", True)
+    MEDIA_LOST = ("a medium lost", False)
     CLOSE = ("close", False)
     END = ("end", False)
 
@@ -35,13 +39,36 @@ _P, _I = Phase, SessionInput
 SESSION_TABLE: Final[Table[Phase, SessionInput]] = MappingProxyType(
     {
         _P.IDLE: {_I.START: _P.CONNECTING_SIGNALING, _I.END: _P.CLOSED},
-        _P.CONNECTING_SIGNALING: {_I.SIGNALING_READY: _P.CONNECTING_MEDIA, _I.END: _P.CLOSED},
+        _P.CONNECTING_SIGNALING: {
+            _I.SIGNALING_READY: _P.CONNECTING_MEDIA,
+            _I.SIGNALING_LOST: _P.CONNECTING_SIGNALING,
+            _I.END: _P.CLOSED,
+        },
         _P.CONNECTING_MEDIA: {
             _I.MEDIA_READY: _P.STREAMING,
+            _I.MEDIA_LOST: _P.CONNECTING_MEDIA,
+            _I.SIGNALING_LOST: _P.CONNECTING_SIGNALING,
             _I.CLOSE: _P.CLOSING,
             _I.END: _P.CLOSED,
         },
-        _P.STREAMING: {_I.CLOSE: _P.CLOSING, _I.END: _P.CLOSED},
+        _P.STREAMING: {
+            _I.MEDIA_LOST: _P.RECONNECTING_MEDIA,
+            _I.SIGNALING_LOST: _P.RECONNECTING_SIGNALING,
+            _I.CLOSE: _P.CLOSING,
+            _I.END: _P.CLOSED,
+        },
+        _P.RECONNECTING_SIGNALING: {
+            _I.SIGNALING_READY: _P.RECONNECTING_MEDIA,
+            _I.SIGNALING_LOST: _P.RECONNECTING_SIGNALING,
+            _I.END: _P.CLOSED,
+        },
+        _P.RECONNECTING_MEDIA: {
+            _I.MEDIA_READY: _P.STREAMING,
+            _I.MEDIA_LOST: _P.RECONNECTING_MEDIA,
+            _I.SIGNALING_LOST: _P.RECONNECTING_SIGNALING,
+            _I.CLOSE: _P.CLOSING,
+            _I.END: _P.CLOSED,
+        },
         _P.CLOSING: {_I.END: _P.CLOSED},
         _P.CLOSED: {},
     }

@@ -28,12 +28,12 @@ _MAX_ENTRIES: Final = 10_000  # far above any meeting; a server must not be able
 class Roster:
     """The present picture of a session, made from its events."""
 
-    participants: dict[UserId, Participant] = attrs.field(factory=dict)
+    participants: dict[UserId, Participant] = attrs.field(factory=dict[UserId, Participant])
     active_speaker: Participant | None = None
     sharer: Participant | None = None
     started_ms: int | None = None
     """Start of the session on the server's clock (event 1)."""
-    sessions: dict[str, SessionState] = attrs.field(factory=dict)
+    sessions: dict[str, SessionState] = attrs.field(factory=dict[str, SessionState])
 
     def apply(self, event: SessionEvent) -> None:
         """Take one event into account; joins are upserts (messages notes, 5.3)."""

@@ -1,9 +1,9 @@
 """One stream: couples the signaling connection with its media connections.
 
-The session is told what happens (`opened`, `receive`, `lost`, `failed`, `timer`) and what the
-application wants (`start`, `close`, requests), each with the present time. It answers with actions
-for the shell, items for the application, its next deadline and, at the end, an outcome. A whole
-stream replays from a list of (time, input).
+The session is told what happens (`opened`, `receive`, `lost`, `failed`, `timer`, and what webhooks
+say) and what the application wants (`start`, `close`, requests), each with the present time. It
+answers with actions for the shell, items for the application, its next deadline and, at the end, an
+outcome. A whole stream, reconnects included, replays from a list of (time, input).
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -15,9 +15,8 @@ from rtms_client._wire.cipher import PayloadCipher
 from rtms_client._wire.codec import Codec, JsonCodec, Message
 from rtms_client._wire.media import MEDIA_OF_MESSAGE, granted_format
 from rtms_client.codes import Retry, explain_stop
-from rtms_client.config import StreamInfo, VideoParams, differences
+from rtms_client.config import StreamInfo, differences
 from rtms_client.enums import (
-    DataOption,
     MediaType,
     MessageType,
     StatusCode,
@@ -25,32 +24,25 @@ from rtms_client.enums import (
     StreamState,
 )
 from rtms_client.exceptions import (
-    AnswerTimeout,
     ConnectionLost,
     HandshakeRejected,
-    InvalidState,
     MediaNotAvailable,
     ParametersDowngraded,
     RemoteProtocolError,
-    RequestFailed,
     RTMSError,
+    StreamNotFound,
     StreamStopped,
 )
 from rtms_client.protocol.addresses import check_url, signaling_url
+from rtms_client.protocol.connections import Connections
+from rtms_client.protocol.control import Control
 from rtms_client.protocol.intake import Intake
 from rtms_client.protocol.links import Link, LinkInput, LinkState
 from rtms_client.protocol.machine import Machine
-from rtms_client.protocol.options import (
-    Candidate,
-    EventSubscription,
-    SessionOptions,
-    candidates,
-    check_subscriptions,
-    default_events,
-)
-from rtms_client.protocol.outputs import Action, Answer, Close, Granted, Open, Send
+from rtms_client.protocol.options import Candidate, SessionOptions, candidates
+from rtms_client.protocol.outputs import Action, Granted
 from rtms_client.protocol.phases import SESSION_TABLE, Phase, SessionInput
-from rtms_client.protocol.requests import Request, Requests
+from rtms_client.protocol.reconnect import Recoveries
 
 __all__ = ["StreamSession"]
 
@@ -63,7 +55,7 @@ _REPLIES: Final = (
     MessageType.VIDEO_SUBSCRIPTION_RESP,
 )
 _V2: Final = 2
-_NORMAL, _GOING_AWAY = 1000, 1001  # RFC 6455, section 7.4.1
+_ABNORMAL, _RESTARTED = 1006, 1012  # RFC 6455, section 7.4.1, and its registry
 
 
 def _refuse(link: Link, kind: MessageType, _: Message, __: float) -> None:
@@ -81,7 +73,9 @@ class StreamSession:
         cipher: Decryption of payloads, for servers that encrypt them.
 
     Attributes:
-        actions: What the shell has to do, in order; the shell empties the list.
+        actions: What the shell has to do, in order; the shell clears the list.
+        intake: What arrived for the application.
+        control: What the application asks of the server.
         error: Why the stream ended; `None` while it lives and after a normal end.
         stop_reason: The server's reason for the end; `None` when it gave none.
         changed: Whether `phase` or `next_deadline` may have changed; the shell resets it.
@@ -101,27 +95,25 @@ class StreamSession:
         self.error: RTMSError | None = None
         self.stop_reason: StopReason | None = None
         self.changed = False
-        self.intake = Intake(info.product, options.params, cipher)
         self._codec: Codec = codec or JsonCodec()
         self._encrypted_is_readable = cipher is not None
+        self._connections = Connections(self.actions, self._codec, options.timeouts)
+        self.intake = Intake(info.product, options.params, cipher)
+        self.control = Control(info, options, self._connections, self.intake, self.actions)
+        self._recoveries = Recoveries(
+            options.reconnect, options.on_reconnect, options.dice, self.intake, options.params
+        )
         self._machine: Machine[Phase, SessionInput] = Machine("stream", SESSION_TABLE, Phase.IDLE)
         self._candidates = candidates(info, options.id_key)
         self._identity = self._identify(self._candidates.pop(0))
-        self._signaling: Link | None = None
-        self._links: dict[int, Link] = {}
-        self._last_link = 0
+        self._server_urls = info.server_urls
+        self._media_urls: dict[MediaType, str] = {}
         self._protocol_version: int | None = None
-        self._subscriptions = list(
-            default_events(info.product, options.params)
-            if options.events is None
-            else check_subscriptions(options.events)
-        )
-        self._requests = Requests()
         self._closing_deadline: float | None = None
         self._ending = False
         """Whether the server said that the stream ends."""
-        self._refusal: RTMSError | None = None
-        """First refusal of a medium: the reason, if none is left."""
+        self._refusals: dict[MediaType, RTMSError] = {}
+        """Media that will not come, and why."""
         both: Mapping[int, _Handler] = {
             MessageType.STREAM_STATE_UPDATE: self._on_stream_state,
             MessageType.SESSION_STATE_UPDATE: self._on_session_state,
@@ -150,7 +142,7 @@ class StreamSession:
     @property
     def granted(self) -> Granted:
         """What the server gave so far."""
-        settled = [link for link in self._media_links() if link.settled]
+        settled = [link for link in self._connections.media() if link.settled]
         return Granted.of(
             {
                 medium: granted
@@ -163,8 +155,9 @@ class StreamSession:
 
     def next_deadline(self) -> float | None:
         """Return when `timer` must be called, at the latest; `None` for never."""
-        deadlines = [link.expires(self.options.timeouts) for link in self._links.values()]
-        deadlines += self._requests.deadlines()
+        deadlines = self._connections.deadlines()
+        deadlines += self.control.deadlines()
+        deadlines += self._recoveries.deadlines()
         if self._closing_deadline is not None:
             deadlines.append(self._closing_deadline)
         return min(deadlines, default=None)
@@ -187,13 +180,13 @@ class StreamSession:
 
     def close(self, now: float) -> None:
         """End the stream: gracefully where signaling is ready, else at once; may be repeated."""
-        link = self._signaling
+        link = self._connections.signaling
         if self._machine.accepts(SessionInput.CLOSE) and link is not None:
             self._machine.feed(SessionInput.CLOSE)
             link.machine.feed(LinkInput.CLOSE)
             self._closing_deadline = now + self.options.timeouts.close_s
             self.changed = True
-            self._send(link, outbound.close_request(self.info.stream_id))
+            self._connections.send(link, outbound.close_request(self.info.stream_id))
         elif self.phase is not Phase.CLOSING:
             self._end(None)
 
@@ -201,87 +194,53 @@ class StreamSession:
         """End the stream at once; a no-op when it has ended."""
         self._end(error)
 
-    def subscribe_events(self, events: Iterable[EventSubscription], *, subscribe: bool) -> None:
-        """Change the subscribed events, now or as soon as signaling is ready.
+    # --- what webhooks say -----------------------------------------------------------------------
+
+    def moved(self, server_urls: Iterable[str], now: float) -> None:
+        """Move to other servers at once: a started webhook for a live stream (scenario 1).
 
         Raises:
-            InvalidParameters: An event comes unasked and must not be subscribed.
-            InvalidState: The stream is over.
+            HostNotAllowed: No URL may be opened; the stream stays where it is.
         """
-        changed = check_subscriptions(events)
-        if self.phase in {Phase.CLOSING, Phase.CLOSED}:
-            raise InvalidState("subscribe to events", self.phase.name, "the stream is over")
-        self._subscriptions = [event for event in self._subscriptions if event not in changed]
-        if subscribe:
-            self._subscriptions += changed
-        if self._signaling is not None and self._signaling.machine.accepts(LinkInput.REQUEST):
-            self._send(self._signaling, outbound.event_subscription(changed, subscribe=subscribe))
+        urls = tuple(server_urls)
+        signaling_url(urls, self.options.network)
+        if not self._machine.accepts(SessionInput.SIGNALING_LOST):
+            return
+        self._server_urls = urls
+        self._ending = False
+        self._machine.feed(SessionInput.SIGNALING_LOST)
+        self._connections.close_all()
+        self.control.fail(over=False)
+        self._recoveries.restart(ConnectionLost("signaling", _RESTARTED, "stream moved"), now)
+        self._open_signaling(now)
 
-    def subscribe_video(
-        self, user_id: int, *, subscribe: bool, timestamp_ms: int, now: float
-    ) -> int:
-        """Ask for the video of one participant; returns the token of the answer.
+    def interrupted(self, server_urls: Iterable[str], now: float) -> None:
+        """Reconnect everything: an interrupted webhook (scenario 2).
 
-        Raises:
-            InvalidState: Video is not in individual mode, or signaling is not ready.
+        Args:
+            server_urls: URLs of the webhook; empty to keep the known ones.
+            now: The present time.
         """
-        params = self.options.params.get(MediaType.VIDEO)
-        if (
-            not isinstance(params, VideoParams)
-            or params.data_opt != DataOption.VIDEO_SINGLE_INDIVIDUAL_STREAM
-        ):
-            raise InvalidState(
-                "subscribe to the video of a participant",
-                self.phase.name,
-                "ask for VideoParams(data_opt=DataOption.VIDEO_SINGLE_INDIVIDUAL_STREAM)",
-            )
-        return self._request(
-            outbound.video_subscription(user_id, subscribe=subscribe, timestamp_ms=timestamp_ms),
-            MessageType.VIDEO_SUBSCRIPTION_RESP,
-            "video subscription",
-            now,
-            user_id=user_id,
-            subscribe=subscribe,
-        )
+        if not self._machine.accepts(SessionInput.SIGNALING_LOST):
+            return
+        self._server_urls = tuple(server_urls) or self._server_urls
+        link = self._connections.signaling
+        if link is not None and link.machine.state is LinkState.READY:
+            self._connections.close(link)
+            self._broken(None, ConnectionLost("signaling", _ABNORMAL, "webhook"), now, ready=True)
+        self._recoveries.signalled(None, now)
+        self.changed = True
 
-    def request_stream_state(self, now: float) -> int:
-        """Ask for the state of the stream; returns the token of the answer.
-
-        Raises:
-            InvalidState: Signaling is not ready.
-        """
-        return self._request(
-            outbound.stream_state_request(self.info.stream_id),
-            MessageType.STREAM_STATE_RESP,
-            "stream state",
-            now,
-        )
-
-    def request_session_state(self, session_id: str | None, now: float) -> int:
-        """Ask for the state of a session, by default the newest; returns the token of the answer.
-
-        Raises:
-            InvalidState: Signaling is not ready, or no session is known.
-        """
-        known = session_id or next(reversed(self.intake.roster.sessions), None)
-        if known is None:
-            raise InvalidState(
-                "ask for the session state",
-                self.phase.name,
-                "pass a session id, or wait for a SessionStateChanged event",
-            )
-        return self._request(
-            outbound.session_state_request(known),
-            MessageType.SESSION_STATE_RESP,
-            "session state",
-            now,
-        )
+    def stopped(self, reason: StopReason | None) -> None:
+        """End the stream: a stopped webhook (scenarios 4 and 5)."""
+        self.stop_reason = reason or self.stop_reason
+        self._end(self._stop_error())
 
     # --- what happens ----------------------------------------------------------------------------
 
     def opened(self, connection: int, now: float) -> None:
         """Take note that a connection is open, and send its handshake."""
-        link = self._links.get(connection)
+        link = self._connections.get(connection)
         if link is None:
             return
         link.heard = now
@@ -299,11 +258,11 @@ class StreamSession:
                 if link.carries(medium)
             }
             message = outbound.media_handshake(self._identity, link.media, params)
-        self._send(link, message)
+        self._connections.send(link, message)
 
     def receive(self, connection: int, data: bytes, now: float) -> None:
         """Take one message; whatever it holds ends as an item or as the end of the stream."""
-        link = self._links.get(connection)
+        link = self._connections.get(connection)
         if link is None:
             return
         link.heard = now
@@ -323,48 +282,52 @@ class StreamSession:
         except RemoteProtocolError as error:
             self.intake.unrecognized(str(error), message, kind)
 
-    def lost(self, connection: int, code: int, reason: str) -> None:
+    def lost(self, connection: int, code: int, reason: str, now: float) -> None:
         """Take note that an open connection closed without our doing."""
-        link = self._links.get(connection)
+        link = self._connections.get(connection)
         if link is not None:
-            self._gone(link, LinkInput.LOST, ConnectionLost(link.endpoint, code, reason))
+            self._gone(link, LinkInput.LOST, ConnectionLost(link.endpoint, code, reason), now)
 
-    def failed(self, connection: int, error: RTMSError) -> None:
+    def failed(self, connection: int, error: RTMSError, now: float) -> None:
         """Take note that a connection did not come about."""
-        link = self._links.get(connection)
+        link = self._connections.get(connection)
         if link is not None:
-            self._gone(link, LinkInput.LOST, error)
+            self._gone(link, LinkInput.LOST, error, now)
 
     def timer(self, now: float) -> None:
         """Take note of the time; does nothing before `next_deadline`."""
         self.changed = True
-        for request in self._requests.take_expired(now):
-            timeout = AnswerTimeout(
-                "signaling", f"an answer to {request.description}", self.options.timeouts.request_s
-            )
-            self.actions.append(Answer(request.token, timeout))
+        self.control.expire(now)
         if self._closing_deadline is not None and self._closing_deadline <= now:
             self._end(None)
-        timeouts = self.options.timeouts
-        for link in list(self._links.values()):
-            if link.number in self._links and link.expires(timeouts) <= now:
-                self.actions.append(Close(link.number, _GOING_AWAY, "time-out"))
-                self._gone(link, LinkInput.EXPIRED, link.expiry(timeouts))
+        for link in self._connections.expired(now):
+            if self._connections.get(link.number) is not None:  # an earlier one may take it along
+                self._gone(link, LinkInput.EXPIRED, link.expiry(self.options.timeouts), now)
+        for recovery in self._recoveries.due(now):
+            if recovery.media is None:
+                self._open_signaling(now)
+            else:
+                self._connections.open(recovery.media, self._media_urls[recovery.media], now)
+        for media, error in self._recoveries.overdue(now):
+            self._given_up(media, error, now)
 
     # --- handlers of messages --------------------------------------------------------------------
 
     def _on_keep_alive(self, link: Link, _: MessageType, message: Message, __: float) -> None:
         """Answer on the same socket, before anything else (messages notes, 4.2)."""
         link.machine.feed(LinkInput.KEEP_ALIVE)
-        self._send(link, outbound.keep_alive_answer(inbound.keep_alive_echo(message)))
+        echo = inbound.keep_alive_echo(message)
+        self._connections.send(link, outbound.keep_alive_answer(echo))
         self.intake.statistics.keep_alives += 1
 
-    def _on_media(self, link: Link, kind: MessageType, message: Message, _: float) -> None:
+    def _on_media(self, link: Link, kind: MessageType, message: Message, now: float) -> None:
         """Take media; before message 4 they stand for its acceptance (protocol notes, row 43)."""
         awaited = link.machine.state is LinkState.HANDSHAKING
         link.machine.feed(LinkInput.MEDIA)
         if awaited:
-            self._settle(link)
+            self._settle(link, now)
+        if self._recoveries:
+            self._recoveries.flowed(link.media)
         if link.carries(MEDIA_OF_MESSAGE[kind]):
             self.intake.media(kind, message)
         else:
@@ -374,15 +337,17 @@ class StreamSession:
         link.machine.feed(LinkInput.NOTICE)
         self.intake.metadata(kind, message)
 
-    def _on_event(self, link: Link, _: MessageType, message: Message, __: float) -> None:
+    def _on_event(self, link: Link, _: MessageType, message: Message, now: float) -> None:
         link.machine.feed(LinkInput.NOTICE)
-        self.intake.event(message)
+        event = self.intake.event(message)
+        if isinstance(event, ev.MediaInterrupted):
+            self._media_interrupted(event.media, now)
 
     def _on_session_state(self, link: Link, _: MessageType, message: Message, __: float) -> None:
         link.machine.feed(LinkInput.NOTICE)
         self.intake.session_state(message)
 
-    def _on_stream_state(self, link: Link, _: MessageType, message: Message, __: float) -> None:
+    def _on_stream_state(self, link: Link, _: MessageType, message: Message, now: float) -> None:
         """Take a state of the stream; only TERMINATED ends it (lifecycle notes, section 9)."""
         link.machine.feed(LinkInput.NOTICE)
         event = self.intake.stream_state(message)
@@ -391,6 +356,11 @@ class StreamSession:
             self.stop_reason = event.reason or self.stop_reason
         if event.state == StreamState.TERMINATED:
             self._end(self._stop_error())
+        elif (
+            event.state == StreamState.INTERRUPTED
+            and event.reason == StopReason.DATA_CONNECTION_INTERRUPTED
+        ):
+            self._media_interrupted(None, now)
 
     def _on_signaling_answer(
         self, link: Link, _: MessageType, message: Message, now: float
@@ -398,65 +368,37 @@ class StreamSession:
         answer = inbound.signaling_answer(message)
         if answer.status != StatusCode.OK:
             link.machine.feed(LinkInput.REJECTED)
-            self._drop(link)
+            self._connections.close(link)
             self._identity_refused(answer, now)
             return
         link.machine.feed(LinkInput.ACCEPTED)
         link.deadline = None
         self._protocol_version = answer.protocol_version
         self._machine.feed(SessionInput.SIGNALING_READY)
-        if self._subscriptions:
-            self._send(link, outbound.event_subscription(self._subscriptions, subscribe=True))
+        self._recoveries.connected(None, now)
+        self.control.restore_events()
         self._open_media(answer.media_urls, now)
 
-    def _on_media_answer(self, link: Link, _: MessageType, message: Message, __: float) -> None:
+    def _on_media_answer(self, link: Link, _: MessageType, message: Message, now: float) -> None:
         answer = inbound.media_answer(message)
         if answer.status != StatusCode.OK:
             link.machine.feed(LinkInput.REJECTED)
-            self._drop(link)
+            self._connections.close(link)
             error = HandshakeRejected.for_status(link.endpoint, answer.status, answer.reason)
-            self._refused(link.media or MediaType(0), error)
+            self._broken(link.media, error, now, ready=False)
             return
         awaited = link.machine.state is LinkState.HANDSHAKING
         link.machine.feed(LinkInput.ACCEPTED)
         self._compare(link, answer)
         if awaited:
-            self._settle(link)
+            self._settle(link, now)
 
     def _on_reply(self, link: Link, kind: MessageType, message: Message, _: float) -> None:
         link.machine.feed(LinkInput.REPLY)
-        reply = inbound.reply(kind, message)
         if kind == MessageType.STREAM_CLOSE_RESP and self.phase is Phase.CLOSING:
             self._end(None)
-            return
-        request = self._requests.take(reply)
-        if request is None:
-            raise RemoteProtocolError(
-                "an answer to a request", f"type {kind.name} that nobody asked for"
-            )
-        self.actions.append(Answer(request.token, self._outcome(request, reply)))
-
-    def _outcome(self, request: Request, reply: inbound.Reply) -> inbound.Reply | RTMSError:
-        """Tell a good answer from a refusal, and announce changes of the individual video."""
-        video = reply.kind == MessageType.VIDEO_SUBSCRIPTION_RESP
-        good = (
-            {StatusCode.OK, StatusCode.DUPLICATE_VIDEO_SUBSCRIPTION} if video else {StatusCode.OK}
-        )
-        refused = reply.status not in good and (video or reply.state is None)
-        if video:
-            asked = request.subscribe if reply.subscribed is None else reply.subscribed
-            self.intake.add(
-                ev.VideoSubscriptionChanged(
-                    sequence=self.intake.number(),
-                    timestamp_ms=reply.timestamp_ms,
-                    user_id=request.user_id,
-                    subscribed=asked and not refused,
-                    status=reply.status,
-                )
-            )
-        if refused:
-            return RequestFailed(request.description, reply.status, reply.reason)
-        return reply
+        else:
+            self.control.reply(kind, message)
 
     # --- the steps of a stream -------------------------------------------------------------------
 
@@ -477,11 +419,13 @@ class StreamSession:
                 self._identity = self._identify(candidate)
                 self._open_signaling(now)
                 return
-        self._end(HandshakeRejected.for_status("signaling", answer.status, answer.reason))
+        error = HandshakeRejected.for_status("signaling", answer.status, answer.reason)
+        self._broken(None, error, now, ready=False)
 
     def _open_signaling(self, now: float) -> None:
-        url = signaling_url(self.info.server_urls, self.options.network)
-        self._signaling = self._open(None, url, now)
+        url = signaling_url(self._server_urls, self.options.network)
+        self._connections.open(None, url, now)
+        self.changed = True
 
     def _open_media(self, urls: Mapping[MediaType, str], now: float) -> None:
         """Open one connection per medium, or one for all (lifecycle notes, section 4)."""
@@ -493,40 +437,49 @@ class StreamSession:
         for medium, url in wanted.items():
             if self.phase is Phase.CLOSED:  # strict mode ends with the first refusal
                 return
+            if medium in self._refusals:
+                continue
             if not url:
-                self._refused(medium, MediaNotAvailable((medium.name or "").lower(), None, ""))
+                error = MediaNotAvailable((medium.name or "").lower(), None, "")
+                self._refused(medium, error, now)
                 continue
             try:
-                self._open(medium, check_url(url, self.options.network), now)
+                self._media_urls[medium] = check_url(url, self.options.network)
             except RTMSError as error:
                 self._end(error)
-        self._check_media()
+                return
+            self._connections.open(medium, url, now)
+        self._check_media(now)
 
-    def _open(self, media: MediaType | None, url: str, now: float) -> Link:
-        self._last_link += 1
-        link = Link(self._last_link, media, url)
-        link.machine.feed(LinkInput.CONNECT)
-        link.deadline = now + self.options.timeouts.connect_s
-        self._links[link.number] = link
-        self.changed = True
-        self.actions.append(Open(link.number, link.endpoint, url))
-        return link
-
-    def _settle(self, link: Link) -> None:
+    def _settle(self, link: Link, now: float) -> None:
         """Acknowledge a media connection on signaling (lifecycle notes, section 5)."""
         link.deadline = None
-        if self._signaling is not None:
-            self._send(self._signaling, outbound.client_ready(self.info.stream_id))
-        self._check_media()
+        if self._connections.signaling is not None:
+            ready = outbound.client_ready(self.info.stream_id)
+            self._connections.send(self._connections.signaling, ready)
+            if link.carries(MediaType.VIDEO):
+                self.control.restore_video(now)
+        self._recoveries.connected(link.media, now)
+        self._check_media(now)
 
-    def _check_media(self) -> None:
-        """Move on when every media connection is settled or refused."""
-        links = self._media_links()
-        if not links and self._refusal is not None:
-            self._end(self._refusal)
-        elif self.phase is Phase.CONNECTING_MEDIA and all(link.settled for link in links):
-            self._machine.feed(SessionInput.MEDIA_READY)
-            self.changed = True
+    def _check_media(self, now: float) -> None:
+        """Move on when no media connection is under way any more."""
+        links = self._connections.media()
+        absent = self._recoveries.absent()
+        if not links and not absent and self._refusals:
+            self._end(next(iter(self._refusals.values())))
+        if self.phase not in {Phase.CONNECTING_MEDIA, Phase.RECONNECTING_MEDIA}:
+            return
+        if any(not link.settled and link.media not in absent for link in links):
+            return
+        first = self.phase is Phase.CONNECTING_MEDIA and any(link.settled for link in links)
+        if absent and not first:
+            return
+        self._machine.feed(SessionInput.MEDIA_READY)
+        self._recoveries.whole(now)
+        if absent:
+            self._machine.feed(SessionInput.MEDIA_LOST)
+        self.changed = True
 
     def _compare(self, link: Link, answer: inbound.MediaAnswer) -> None:
         """Keep the granted parameters and make differences visible (messages notes, 2.4)."""
@@ -541,46 +494,89 @@ class StreamSession:
             changes = differences(requested, granted)
             if encrypted:  # version 1 servers say so and send plain base64 (messages notes, 2.4)
                 changes += ("payload_encrypted: False → True",)
+            known = self.intake.formats[medium]
             self.intake.formats[medium] = granted
-            if changes:
-                self.intake.add(
-                    ev.ParametersChanged(
-                        sequence=self.intake.number(), media=medium, differences=changes
-                    )
+            if not changes or known == granted:  # a reconnect brings no news
+                continue
+            self.intake.add(
+                ev.ParametersChanged(
+                    sequence=self.intake.number(), media=medium, differences=changes
                 )
-                if self.options.strict:
-                    self._end(ParametersDowngraded((medium.name or "").lower(), changes))
-                    return
+            )
+            if self.options.strict:
+                self._end(ParametersDowngraded((medium.name or "").lower(), changes))
+                return
 
-    def _refused(self, media: MediaType, error: HandshakeRejected) -> None:
+    def _refused(self, media: MediaType, error: RTMSError, now: float) -> None:
         """Go on without a medium; it is the end when none is left or in strict mode."""
-        self._refusal = self._refusal or error
         concerned = list(self.options.params) if media == MediaType.ALL else [media]
+        self._refusals.update(dict.fromkeys([media, *concerned], error))
         for medium in concerned:
             self.intake.add(
                 ev.MediaUnavailable(
                     sequence=self.intake.number(),
                     media=medium,
-                    status=error.status,
+                    status=error.status if isinstance(error, HandshakeRejected) else None,
                     reason=str(error),
                 )
             )
         if self.options.strict:
             self._end(error)
         else:
-            self._check_media()
+            self._check_media(now)
 
-    def _gone(self, link: Link, cause: LinkInput, error: RTMSError) -> None:
-        """Forget a connection that broke; after the end was announced that is a normal end."""
+    def _media_interrupted(self, media: MediaType | None, now: float) -> None:
+        """Reopen what the server says it lost (scenario 3); often it does not say which."""
+        for link in self._connections.media():
+            named = media is not None and link.media is not None and link.media in media
+            if named and link.settled:
+                self._connections.close(link)
+                lost = ConnectionLost(link.endpoint, _ABNORMAL, "interrupted, says the server")
+                self._broken(link.media, lost, now, ready=True)
+        self._recoveries.signalled(media, now)
+        self.changed = True
+
+    def _gone(self, link: Link, cause: LinkInput, error: RTMSError, now: float) -> None:
+        """Give up a connection that broke; after the end was announced that is a normal end."""
+        ready = link.settled
         link.machine.feed(cause)
-        del self._links[link.number]
-        announced = self._ending or self.intake.roster.all_sessions_stopped
-        self._end(self._stop_error() if announced or self.phase is Phase.CLOSING else error)
+        if cause is LinkInput.EXPIRED:
+            self._connections.close(link, expired=True)
+        else:
+            self._connections.forget(link)
+        if self._ending or self.intake.roster.all_sessions_stopped or self.phase is Phase.CLOSING:
+            self._end(self._stop_error())
+        else:
+            self._broken(link.media, error, now, ready=ready)
 
-    def _drop(self, link: Link) -> None:
-        """Close a connection that the server refused."""
-        del self._links[link.number]
-        self.actions.append(Close(link.number, _NORMAL, ""))
+    def _broken(
+        self, media: MediaType | None, error: RTMSError, now: float, *, ready: bool
+    ) -> None:
+        """Plan the next try, or give up: the medium, or with signaling the stream."""
+        self.changed = True
+        if self.options.reconnect is None:
+            refused = media is not None and isinstance(error, HandshakeRejected)
+            if media is not None and refused:
+                self._refused(media, error, now)
+            else:
+                self._end(error)
+            return
+        if media is None:
+            for link in self._connections.media():
+                self._connections.close(link)
+            self.control.fail(over=False)
+            self._machine.feed(SessionInput.SIGNALING_LOST)
+        else:
+            self._machine.feed(SessionInput.MEDIA_LOST)
+        final = self._recoveries.broken(media, error, now, established=ready)
+        if final is not None:
+            self._given_up(media, final, now)
+
+    def _given_up(self, media: MediaType | None, error: RTMSError, now: float) -> None:
+        if media is None or isinstance(error, StreamNotFound):
+            self._end(error)
+        else:
+            self._refused(media, error, now)
 
     def _stop_error(self) -> RTMSError | None:
         """Return the error for an end that the server announced, if it was no normal end."""
@@ -590,52 +586,14 @@ class StreamSession:
         return StreamStopped(reason) if explain_stop(reason).retry is Retry.RESTART else None
 
     def _end(self, error: RTMSError | None) -> None:
-        """Close everything, media first (lifecycle notes, section 9); a no-op after the end."""
+        """Close everything; a no-op after the end."""
         if self.phase is Phase.CLOSED:
             return
         self._machine.feed(SessionInput.END)
         self.error = error
+        self.changed = True
         self._closing_deadline = None
-        self.changed = True
-        for request in self._requests.take_all():
-            over = InvalidState(f"get {request.description}", self.phase.name, "the stream is over")
-            self.actions.append(Answer(request.token, over))
-        for link in sorted(self._links.values(), key=lambda link: link.media is None):
-            self.actions.append(Close(link.number, _NORMAL, ""))
-        self._links.clear()
-        self._signaling = None
-
-    # --- small tools -----------------------------------------------------------------------------
-
-    def _media_links(self) -> list[Link]:
-        return [link for link in self._links.values() if link.media is not None]
-
-    def _send(self, link: Link, message: Message) -> None:
-        self.actions.append(Send(link.number, link.endpoint, self._codec.encode(message)))
-
-    def _request(
-        self,
-        message: Message,
-        reply_kind: MessageType,
-        description: str,
-        now: float,
-        *,
-        user_id: int | None = None,
-        subscribe: bool = True,
-    ) -> int:
-        """Send a request on signaling and note that its answer is awaited."""
-        link = self._signaling
-        if link is None or not link.machine.accepts(LinkInput.REQUEST):
-            raise InvalidState(
-                f"ask for {description}", self.phase.name, "possible while the stream is open"
-            )
-        link.machine.feed(LinkInput.REQUEST)
-        self._send(link, message)
-        self.changed = True
-        return self._requests.add(
-            reply_kind,
-            description,
-            now + self.options.timeouts.request_s,
-            user_id=user_id,
-            subscribe=subscribe,
-        ).token
+        self.control.fail(over=True)
+        self.intake.finish()
+        self._recoveries.clear()
+        self._connections.close_all()
