@@ -1,12 +1,13 @@
 """Messages as bytes: the codec seam and its JSON implementation."""
 
 import json
+import math
 from collections.abc import Mapping
-from typing import Final, NoReturn, Protocol, TypeAlias
+from typing import Final, NoReturn, Protocol, TypeAlias, cast
 
 from rtms_client.exceptions import RemoteProtocolError, UnsupportedMessageFormat
 
-__all__ = ["Codec", "JsonCodec", "Message"]
+__all__ = ["Codec", "JsonCodec", "Message", "json_object"]
 
 Message: TypeAlias = dict[str, object]
 """One message: a JSON object."""
@@ -33,7 +34,15 @@ def _refuse_constant(name: str) -> NoReturn:
     raise ValueError(name)
 
 
-_DECODER: Final = json.JSONDecoder(parse_constant=_refuse_constant)
+def _finite(digits: str) -> float:
+    """Read a fraction; one too large to be held would become an infinity."""
+    number = float(digits)
+    if not math.isfinite(number):
+        raise ValueError(digits)
+    return number
+
+
+_DECODER: Final = json.JSONDecoder(parse_constant=_refuse_constant, parse_float=_finite)
 _ENCODER: Final = json.JSONEncoder(separators=(",", ":"), allow_nan=False)
 
 
@@ -53,16 +62,25 @@ class JsonCodec:
             raise _not_json(data, "bytes that are not UTF-8") from None
         except RecursionError:
             raise RemoteProtocolError("a JSON object", "JSON nested too deeply") from None
-        except ValueError as error:  # includes JSONDecodeError, NaN and overlong integers
+        except ValueError as error:  # includes JSONDecodeError, NaN and overlong numbers
             problem = error.msg if isinstance(error, json.JSONDecodeError) else "a forbidden number"
             raise _not_json(data, f"invalid JSON ({problem})") from None
         if type(message) is not dict:
             raise RemoteProtocolError("a JSON object", f"a JSON {type(message).__name__}")
-        return message
+        return cast("Message", message)
 
     def encode(self, message: Mapping[str, object]) -> bytes:
         """Write one JSON object."""
         return _ENCODER.encode(message).encode()
+
+
+def json_object(text: str) -> Message | None:
+    """Read a JSON object inside a text; `None` when the text is anything else."""
+    try:
+        value = _DECODER.decode(text)
+    except (ValueError, RecursionError):
+        return None
+    return cast("Message", value) if type(value) is dict else None
 
 
 def _not_json(data: bytes, got: str) -> RemoteProtocolError:

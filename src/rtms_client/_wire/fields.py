@@ -3,8 +3,8 @@
 A reader returns `None` for a value that it cannot make sense of; nothing here raises.
 """
 
-from collections.abc import Callable, Mapping
-from typing import Final, TypeVar
+from collections.abc import Callable, Mapping, Sequence
+from typing import Final, TypeVar, cast
 
 from rtms_client.enums import DataAttribute, Language, OpenIntEnum, StatusCode, StopReason
 from rtms_client.frames import UserId
@@ -20,6 +20,7 @@ __all__ = [
     "name",
     "person",
     "rest",
+    "sequence",
     "text",
     "user_id",
 ]
@@ -113,7 +114,12 @@ def member(kind: type[_E], value: object) -> _E | None:
 
 def mapping(value: object) -> Mapping[str, object]:
     """Read an object; anything else counts as an empty one."""
-    return value if isinstance(value, dict) else {}
+    return cast("dict[str, object]", value) if isinstance(value, dict) else {}
+
+
+def sequence(value: object) -> Sequence[object]:
+    """Read a list; anything else counts as an empty one."""
+    return cast("list[object]", value) if isinstance(value, list) else ()
 
 
 def first(

@@ -41,6 +41,7 @@ __all__ = [
 ]
 
 _REASON_LIMIT: Final = 200
+_SCHEME_LENGTH: Final = 6
 _SHARE_KEYS: Final = ("deskshare", "sharescreen", "share")  # messages notes, 2.2
 _URL_KEYS: Final[Mapping[str, MediaType]] = {
     "audio": MediaType.AUDIO,
@@ -58,10 +59,10 @@ def message_type(message: Message) -> MessageType:
     Raises:
         RemoteProtocolError: There is none.
     """
-    number = f.integer(message.get("msg_type"))
-    if number is None:
+    kind = f.member(MessageType, message.get("msg_type"))
+    if kind is None:
         raise RemoteProtocolError("an integer msg_type", "a message without one")
-    return MessageType(number)
+    return kind
 
 
 def _timestamp(*sources: Mapping[str, object]) -> int | None:
@@ -72,8 +73,9 @@ def _timestamp(*sources: Mapping[str, object]) -> int | None:
 
 def _status(message: Message) -> StatusCode | None:
     """Read ``status_code``, or ``status`` of older servers (messages notes, 11.3)."""
-    code = f.first(f.integer, (message, "status_code"), (message, "status"))
-    return None if code is None else StatusCode(code)
+    return f.first(
+        lambda value: f.member(StatusCode, value), (message, "status_code"), (message, "status")
+    )
 
 
 def _reason(message: Message) -> str:
@@ -122,11 +124,13 @@ def signaling_answer(message: Message) -> SignalingAnswer:
 
 def _media_urls(value: object) -> dict[MediaType, str]:
     """Read ``server_urls``: an object, or the plain text of old servers, which serves all media."""
-    urls = value if isinstance(value, dict) else {"all": value}
+    urls = {"all": value} if isinstance(value, str) else f.mapping(value)
     return {
         _URL_KEYS[key]: url
         for key, url in urls.items()
-        if key in _URL_KEYS and isinstance(url, str) and url.startswith(("wss://", "ws://"))
+        if key in _URL_KEYS
+        and isinstance(url, str)
+        and url[:_SCHEME_LENGTH].lower().startswith(("wss://", "ws://"))
     }
 
 
@@ -217,6 +221,7 @@ class Reply:
     status: StatusCode | None = None
     reason: str = ""
     state: int | None = None
+    session_id: str | None = None
     user_id: int | str | None = None
     subscribed: bool | None = None
     timestamp_ms: int | None = None
@@ -234,6 +239,7 @@ def reply(kind: MessageType, message: Message) -> Reply:
         status=_status(message),
         reason=_reason(message),
         state=None if state_kind is None else f.member(state_kind, message.get("state")),
+        session_id=_session_id(message),
         user_id=f.user_id(message.get("user_id")),
         subscribed=f.boolean(message.get("subscribe")),
         timestamp_ms=_timestamp(message),
@@ -252,7 +258,7 @@ def session_event(message: Message, product: Product, sequence: int) -> ev.Sessi
         RemoteProtocolError: There is no event type, or one that this version does not know.
     """
     event = f.mapping(message.get("event")) or message
-    number = f.first(f.integer, (event, "event_type"), (message, "event_type"))
+    number = f.first(_event_number(product), (event, "event_type"), (message, "event_type"))
     if number is None:
         raise RemoteProtocolError("an event_type", _without_event_type(event))
     timestamp_ms = _timestamp(event, message)
@@ -262,6 +268,16 @@ def session_event(message: Message, product: Product, sequence: int) -> ev.Sessi
     if reader is None:
         raise RemoteProtocolError("a known event_type", f"event_type {number}")
     return reader(event, sequence, timestamp_ms)
+
+
+def _event_number(product: Product) -> Callable[[object], int | None]:
+    """Return a reader for ``event_type``, which beta servers may send as a name (row 40)."""
+    kinds: tuple[type[EventType | ContactCenterEventType], ...] = (EventType,)
+    if product == Product.CONTACT_CENTER:
+        kinds = (ContactCenterEventType, EventType)
+    return lambda value: next(
+        (int(found) for kind in kinds if (found := f.member(kind, value)) is not None), None
+    )
 
 
 _GENERIC: Final = frozenset(
@@ -303,14 +319,13 @@ def _participant(value: object) -> ev.Participant | None:
 
 
 _EVENT_KEYS: Final = frozenset(
-    {"event_type", "event_code", "timestamp", "event_ts", "participants"}
+    {"msg_type", "event", "event_type", "event_code", "timestamp", "event_ts", "participants"}
 )
 
 
 def _participants(event: Mapping[str, object]) -> tuple[ev.Participant, ...]:
     """Read ``participants``, or the event itself as the single one (messages notes, 5.3)."""
-    listed = event.get("participants")
-    values = listed if isinstance(listed, list) and listed else [f.rest(event, _EVENT_KEYS)]
+    values = f.sequence(event.get("participants")) or [f.rest(event, _EVENT_KEYS)]
     return tuple(found for value in values if (found := _participant(value)) is not None)
 
 
@@ -352,25 +367,27 @@ def _sharing_stopped(
 def _interrupted(
     event: Mapping[str, object], sequence: int, timestamp_ms: int | None
 ) -> ev.MediaInterrupted:
-    media = f.integer(event.get("media_type"))
+    media = (f.integer(event.get("media_type")) or 0) & _MEDIA_BITS
     return ev.MediaInterrupted(
         sequence=sequence,
         timestamp_ms=timestamp_ms,
-        media=MediaType(media) if media is not None and media > 0 else None,
+        media=MediaType(media) if media else None,
     )
+
+
+_MEDIA_BITS: Final = 63  # Python keeps every combination it ever made: a peer could fill our memory
 
 
 def _chat_group(number: EventType, list_key: str) -> _Reader:
     def read(
         event: Mapping[str, object], sequence: int, timestamp_ms: int | None
     ) -> ev.SessionEvent:
-        listed = event.get(list_key)
         return ev.ChatGroupChanged(
             sequence=sequence,
             timestamp_ms=timestamp_ms,
             event_type=number,
             changes=tuple(
-                item for item in (listed if isinstance(listed, list) else ()) if f.mapping(item)
+                change for item in f.sequence(event.get(list_key)) if (change := f.mapping(item))
             ),
         )
 

@@ -1,14 +1,13 @@
 """Media messages (14 to 18) as frames, and the granted parameters of message 4 as formats."""
 
 import binascii
-import json
 from collections.abc import Callable, Mapping
-from typing import Any, Final, TypeAlias, TypeVar
+from typing import Any, Final, TypeAlias, TypeVar, assert_never
 
 import attrs
 
 from rtms_client._wire import fields as f
-from rtms_client._wire.codec import Message
+from rtms_client._wire.codec import Message, json_object
 from rtms_client.config import (
     AudioFormat,
     ChatParams,
@@ -108,29 +107,51 @@ def media_frame(
     Raises:
         RemoteProtocolError: There is no usable payload or time stamp.
     """
-    content = message.get("content")
-    if type(content) is dict:
-        top = message
-    else:  # servers of the beta: payload as text, everything else beside it
-        content, top = {**message, "data": content}, _NOTHING
+    content = _content(message)
     match granted:
         case AudioFormat():
-            return _audio(content, top, sequence, granted, flaws)
+            return _audio(content, sequence, granted, flaws)
         case PictureFormat():
             frame = VideoFrame if kind == MessageType.MEDIA_DATA_VIDEO else ShareFrame
-            return _picture(frame, content, top, granted, flaws, sequence=sequence)
+            return _picture(frame, content, sequence, granted, flaws)
         case TranscriptFormat():
-            return _transcript(content, top, sequence, granted)
+            return _transcript(content, sequence, granted)
         case ChatParams():
-            return _chat(content, top, sequence)
+            return _chat(content, sequence)
+        case _:
+            assert_never(granted)
 
 
-_NOTHING: Final[Message] = {}
 _ENVELOPE_KEYS: Final = frozenset({"msg_type", "content"})
 
 
+def _content(message: Message) -> Message:
+    """Return what the message says, wherever it stands (messages notes, 8)."""
+    content = message.get("content")
+    if type(content) is not dict or len(message) > len(_ENVELOPE_KEYS):
+        return _merged(message)
+    return content  # pyright: ignore[reportUnknownVariableType]  # a cast costs time in each frame
+
+
+def _merged(message: Message) -> Message:
+    """Bring together what stands inside ``content`` and beside it.
+
+    Servers of the beta send the payload as text and everything else beside it.
+    """
+    beside, content = f.rest(message, _ENVELOPE_KEYS), message.get("content")
+    if content is None:
+        return beside
+    if not isinstance(content, dict):
+        return {**beside, "data": content}
+    inside = f.mapping(message["content"])
+    return {**beside, **{key: value for key, value in inside.items() if value is not None}}
+
+
 def _payload(content: Mapping[str, object], flaws: Flaws) -> bytes:
-    """Decode ``data``; lenient, but every defect is counted (messages notes, 8 and 11.6)."""
+    """Decode ``data``; lenient, but every defect is counted (messages notes, 8 and 11.6).
+
+    To be called when nothing else can fail any more: flaws are counts of delivered frames.
+    """
     encoded = content.get("data")
     if type(encoded) is not str:
         raise RemoteProtocolError("base64 in content.data", f"a {type(encoded).__name__}")
@@ -156,13 +177,11 @@ def _repair_base64(encoded: str) -> bytes:
     return binascii.a2b_base64(digits[:usable] + b"=" * (-usable % 4))
 
 
-def _timestamp(content: Mapping[str, object], top: Mapping[str, object]) -> int:
+def _timestamp(content: Mapping[str, object]) -> int:
     timestamp = content.get("timestamp")
     if type(timestamp) is int and _PLAIN_TIMES[0] <= timestamp < _PLAIN_TIMES[1]:
         return timestamp
-    found = f.first(
-        f.milliseconds, (content, "timestamp"), (top, "timestamp"), (content, "start_time")
-    )
+    found = f.first(f.milliseconds, (content, "timestamp"), (content, "start_time"))
     if found is None:
         raise RemoteProtocolError("an integer timestamp", "a media message without one")
     return found
@@ -173,9 +192,7 @@ _PLAIN_ID: Final = 2**63
 _PLAIN_NAME: Final = 64
 
 
-def _user(
-    content: Mapping[str, object], top: Mapping[str, object]
-) -> tuple[UserId | None, str | None]:
+def _user(content: Mapping[str, object]) -> tuple[UserId | None, str | None]:
     """Read id and name of the user; the other spellings are a last resort (messages notes, 8)."""
     user_id = content.get("user_id")
     user_name = content.get("user_name")
@@ -187,7 +204,7 @@ def _user(
         and user_name.isascii()
     ):
         return user_id, user_name
-    found_id, found_name = f.person(content, top)
+    found_id, found_name = f.person(content)
     return found_id, None if found_id == 0 else found_name  # 0 is mixed audio, which has no name
 
 
@@ -197,18 +214,14 @@ def _extra(content: Mapping[str, object]) -> dict[str, object]:
 
 
 def _audio(
-    content: Mapping[str, object],
-    top: Mapping[str, object],
-    sequence: int,
-    granted: AudioFormat,
-    flaws: Flaws,
+    content: Mapping[str, object], sequence: int, granted: AudioFormat, flaws: Flaws
 ) -> AudioFrame:
-    user_id, user_name = _user(content, top)
+    user_id, user_name = _user(content)
     channel_id = content.get("channel_id")
     return AudioFrame(
         sequence=sequence,
+        timestamp_ms=_timestamp(content),
         data=_payload(content, flaws),
-        timestamp_ms=_timestamp(content, top),
         user_id=user_id,
         user_name=user_name,
         channel_id=None if channel_id is None else f.identifier(channel_id),
@@ -220,17 +233,15 @@ def _audio(
 def _picture(
     frame: type[VideoFrame | ShareFrame],
     content: Mapping[str, object],
-    top: Mapping[str, object],
+    sequence: int,
     granted: PictureFormat,
     flaws: Flaws,
-    *,
-    sequence: int,
 ) -> VideoFrame | ShareFrame:
-    user_id, user_name = _user(content, top)
+    user_id, user_name = _user(content)
     return frame(
         sequence=sequence,
+        timestamp_ms=_timestamp(content),
         data=_payload(content, flaws),
-        timestamp_ms=_timestamp(content, top),
         user_id=user_id,
         user_name=user_name,
         format=granted,
@@ -239,20 +250,17 @@ def _picture(
 
 
 def _transcript(
-    content: Mapping[str, object],
-    top: Mapping[str, object],
-    sequence: int,
-    granted: TranscriptFormat,
+    content: Mapping[str, object], sequence: int, granted: TranscriptFormat
 ) -> TranscriptSegment:
     text = f.first(f.text, (content, "data"), (content, "text"))
     if text is None:
         raise RemoteProtocolError("text in content.data", "a transcript without text")
-    user_id, user_name = _user(content, top)
+    user_id, user_name = _user(content)
     start, end = f.integer(content.get("start_time")), f.integer(content.get("end_time"))
     return TranscriptSegment(
         sequence=sequence,
         text=text,
-        timestamp_ms=_timestamp(content, top),
+        timestamp_ms=_timestamp(content),
         user_id=user_id,
         user_name=user_name,
         channel_id=f.identifier(content.get("channel_id")),
@@ -271,17 +279,15 @@ def _transcript(
 _CHAT_KEYS: Final = frozenset({"chat_session", "operation_type", "message_id", "sender", "data"})
 
 
-def _chat(content: Mapping[str, object], top: Mapping[str, object], sequence: int) -> ChatMessage:
+def _chat(content: Mapping[str, object], sequence: int) -> ChatMessage:
     """Read a chat message in any of its four forms (messages notes, 9.2)."""
     merged = _merge_chat(content)
     session = f.mapping(merged.get("chat_session"))
-    listed = merged.get("files")
-    deleted = merged.get("delete_file_id_list")
     return ChatMessage(
         sequence=sequence,
         text=f.text(merged.get("data")) or "",
-        timestamp_ms=_timestamp(merged, top),
-        sender=_party(merged.get("sender")) or _party({**top, **content}),
+        timestamp_ms=_timestamp(merged),
+        sender=_party(merged.get("sender")) or _party(merged),
         receiver=_party(merged.get("receiver")),
         session_type=f.member(ChatSessionType, session.get("type")),
         session_id=f.identifier(session.get("id")),
@@ -289,16 +295,14 @@ def _chat(content: Mapping[str, object], top: Mapping[str, object], sequence: in
         message_id=f.identifier(merged.get("message_id")),
         parent_message_id=f.identifier(merged.get("parent_message_id")),
         files=tuple(
-            file
-            for value in (listed if isinstance(listed, list) else ())
-            if (file := _file(value)) is not None
+            file for value in f.sequence(merged.get("files")) if (file := _file(value)) is not None
         ),
         deleted_file_ids=tuple(
             file_id
-            for value in (deleted if isinstance(deleted, list) else ())
+            for value in f.sequence(merged.get("delete_file_id_list"))
             if (file_id := f.identifier(value)) is not None
         ),
-        raw=f.rest(merged, _ENVELOPE_KEYS),
+        raw=merged,
     )
 
 
@@ -310,17 +314,14 @@ def _merge_chat(content: Mapping[str, object]) -> Mapping[str, object]:
     data = content.get("data")
     inner = f.mapping(data)
     if isinstance(data, str) and data.lstrip().startswith("{"):
-        try:
-            inner = f.mapping(json.loads(data))
-        except (ValueError, RecursionError):
-            inner = {}
+        inner = json_object(data) or {}
     if inner.keys() & _CHAT_KEYS:
         return {**content, "data": "", **inner}
     return content
 
 
 def _party(value: object) -> ChatParty | None:
-    user_id, user_name = _user(f.mapping(value), _NOTHING)
+    user_id, user_name = _user(f.mapping(value))
     if user_id is None and user_name is None:
         return None
     return ChatParty(user_id=user_id, user_name=user_name)
@@ -361,6 +362,9 @@ _PICTURE_FIELDS: Final[Mapping[str, tuple[str, _Reader]]] = {
     "codec": ("codec", _granted_member(MediaCodec)),
     "resolution": ("resolution", _granted_member(Resolution)),
     "fps": ("fps", f.integer),
+}
+_VIDEO_FIELDS: Final[Mapping[str, tuple[str, _Reader]]] = {
+    **_PICTURE_FIELDS,
     "data_opt": ("data_opt", _granted_member(DataOption)),
 }
 _TRANSCRIPT_FIELDS: Final[Mapping[str, tuple[str, _Reader]]] = {
@@ -382,16 +386,18 @@ def granted_format(requested: Format, media: MediaType, params: Mapping[str, obj
                 **_overlay(AudioFormat, requested, params, ("audio",), _AUDIO_FIELDS)
             )
         case PictureFormat():
-            keys = ("video",) if media == MediaType.VIDEO else ("deskshare", "sharescreen", "share")
-            return PictureFormat(
-                **_overlay(PictureFormat, requested, params, keys, _PICTURE_FIELDS)
-            )
+            video = media == MediaType.VIDEO
+            keys = ("video",) if video else ("deskshare", "sharescreen", "share")
+            known = _VIDEO_FIELDS if video else _PICTURE_FIELDS
+            return PictureFormat(**_overlay(PictureFormat, requested, params, keys, known))
         case TranscriptFormat():
             return TranscriptFormat(
                 **_overlay(TranscriptFormat, requested, params, ("transcript",), _TRANSCRIPT_FIELDS)
             )
         case ChatParams():
             return requested
+        case _:
+            assert_never(requested)
 
 
 def _overlay(

@@ -4,6 +4,7 @@ Strict: integers for enums, no null, no empty keys (protocol notes, "strict in w
 """
 
 from collections.abc import Iterable, Mapping
+from typing import assert_never
 
 import attrs
 
@@ -99,6 +100,8 @@ def _params(params: MediaParams) -> tuple[str, Message]:
             }
         case ChatParams():
             return "chat", {"content_type": int(ContentType.TEXT)}
+        case _:
+            assert_never(params)
 
 
 def event_subscription(
