@@ -3,6 +3,7 @@
 import builtins
 import importlib
 import inspect
+import re
 import sys
 from importlib import metadata
 from pathlib import Path
@@ -12,6 +13,8 @@ from sphinx.pycode import ModuleAnalyzer
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tools"))
 from check_reference import public_names
+from make_diagrams import picture
+from make_tables import table
 
 project = "rtms_client"
 author = "rtms_client contributors"
@@ -28,6 +31,9 @@ extensions = [
 exclude_patterns = ["_build"]
 html_theme = "furo"
 html_title = f"rtms_client {release}"
+html_static_path = ["_static"]
+html_css_files = ["diagrams.css"]
+html_show_sourcelink = False
 
 myst_enable_extensions = ["colon_fence", "deflist"]
 myst_heading_anchors = 3
@@ -71,6 +77,16 @@ def _write_reference(_app: Sphinx, document: str, content: list[str]) -> None:
             content[0] += f"\n## {module}\n\n```{{eval-rst}}\n{_reference(module, names)}\n```\n"
 
 
+def _put_generated(_app: Sphinx, _document: str, content: list[str]) -> None:
+    """Put pictures and tables into the pages, in place of comments that name them."""
+
+    def generate(match: re.Match[str]) -> str:
+        kind, name = match.groups()
+        return table(name) if kind == "table" else f"```{{raw}} html\n{picture(name)}\n```"
+
+    content[0] = re.sub(r"^<!-- (picture|table): ([a-z-]+) -->$", generate, content[0], flags=re.M)
+
+
 def _describe_alias(
     _app: Sphinx, what: str, name: str, _obj: object, _options: object, lines: list[str]
 ) -> None:
@@ -84,4 +100,5 @@ def _describe_alias(
 def setup(app: Sphinx) -> None:
     """Connect the functions above."""
     app.connect("source-read", _write_reference)
+    app.connect("source-read", _put_generated)
     app.connect("autodoc-process-docstring", _describe_alias)

@@ -1,0 +1,177 @@
+"""Write the tables of the documentation from the code, so that no number can drift.
+
+The documentation build puts them into its pages in place of ``<!-- table: NAME -->``.
+
+Usage: ``make_tables.py NAME`` prints one.
+"""
+
+import ast
+import inspect
+import sys
+import textwrap
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Final
+
+import attrs
+
+import rtms_client
+from rtms_client import codes, config, exceptions
+from rtms_client.enums import OpenIntEnum
+
+__all__ = ["TABLES", "table"]
+
+_MIB: Final = 1024 * 1024
+
+
+def _markdown(header: Iterable[str], rows: Iterable[Iterable[object]]) -> str:
+    cells = [list(header)]
+    cells.append(["---"] * len(cells[0]))
+    cells += [[str(cell).replace("|", "\\|") for cell in row] for row in rows]
+    return "\n".join(f"| {' | '.join(row)} |" for row in cells)
+
+
+def _field_docs(kind: type) -> dict[str, str]:
+    """Return the text under each field of a class."""
+    [body] = ast.parse(textwrap.dedent(inspect.getsource(kind))).body
+    assert isinstance(body, ast.ClassDef)  # noqa: S101  # that is what getsource was asked for
+    docs: dict[str, str] = {}
+    for field, text in zip(body.body, body.body[1:], strict=False):
+        match field, text:
+            case ast.AnnAssign(target=ast.Name(id=name)), ast.Expr(
+                value=ast.Constant(value=str() as doc)
+            ):
+                docs[name] = " ".join(doc.split())
+    return docs
+
+
+def _role(name: str) -> str:
+    """Return a link to a public name."""
+    where = "rtms_client" if name in rtms_client.__all__ else "rtms_client.exceptions"
+    return f"{{class}}`~{where}.{name}`"
+
+
+def _linked(doc: str) -> str:
+    """Turn the marks of docstrings into those of Markdown."""
+    return doc.replace("``", "`")
+
+
+def _size(value: int) -> str:
+    return f"{value // _MIB} MiB" if value >= _MIB and not value % _MIB else f"{value:,}"
+
+
+def _timeouts() -> str:
+    default = config.Timeouts()
+    docs = _field_docs(config.Timeouts)
+    return _markdown(
+        ("`Timeouts`", "default", "meaning"),
+        (
+            (f"`{name}`", f"{getattr(default, name):g} s", _linked(docs[name]))
+            for name in attrs.fields_dict(config.Timeouts)
+        ),
+    )
+
+
+def _buffers() -> str:
+    default = config.Buffers()
+    limits = {name: getattr(default, name) for name in attrs.fields_dict(config.Buffers)}
+    return _markdown(
+        ("`Buffers`", "items", "bytes", "when full"),
+        (
+            (f"`{name}`", _size(one.max_items), _size(one.max_bytes), f"`{one.policy.name}`")
+            for name, one in limits.items()
+        ),
+    )
+
+
+def _network() -> str:
+    default = config.NetworkOptions()
+    docs = _field_docs(config.NetworkOptions)
+
+    def shown(value: object) -> str:
+        if isinstance(value, tuple):
+            return ", ".join(f"`{item}`" for item in value)
+        return _size(value) if type(value) is int else f"`{value}`"
+
+    return _markdown(
+        ("`NetworkOptions`", "default", "meaning"),
+        (
+            (f"`{name}`", shown(getattr(default, name)), _linked(docs.get(name, "")))
+            for name in attrs.fields_dict(config.NetworkOptions)
+        ),
+    )
+
+
+def _audio() -> str:
+    def names(values: Iterable[OpenIntEnum]) -> str:
+        return ", ".join(f"`{value.name}`" for value in values)
+
+    return _markdown(
+        ("`content_type`", "`codec`", "`sample_rate`", "`channel`", "`send_rate_ms`"),
+        (
+            (
+                names([row.content_type]),
+                names([row.codec]),
+                names(row.sample_rates),
+                names(row.channels),
+                row.send_rates_ms[0]
+                if len(row.send_rates_ms) == 1
+                else f"{row.send_rates_ms[0]} to {row.send_rates_ms[-1]}, "
+                f"step {row.send_rates_ms.step}",
+            )
+            for row in config.AUDIO_MATRIX
+        ),
+    )
+
+
+def _tree(kind: type[exceptions.RTMSError], depth: int = 0) -> Iterator[tuple[str, str, str]]:
+    """Go through the exceptions, parents first."""
+    summary = (kind.__doc__ or "").split("\n\n", 1)[0]
+    indent = "&emsp;" * depth + ("↳ " if depth else "")
+    yield (
+        f"{indent}{_role(kind.__name__)}",
+        _linked(" ".join(summary.split())),
+        "yes" if kind.retryable else "",
+    )
+    for child in kind.__subclasses__():
+        if child.__name__ in exceptions.__all__:
+            yield from _tree(child, depth + 1)
+
+
+def _exceptions() -> str:
+    return _markdown(("exception", "raised when", "retryable"), _tree(exceptions.RTMSError))
+
+
+def _codes(table: Mapping[int, codes.Explanation]) -> str:
+    return _markdown(
+        ("code", "name", "meaning", "what to do", "retry"),
+        (
+            (code, f"`{one.name}`", one.meaning, one.advice, one.retry.value)
+            for code, one in sorted(table.items())
+        ),
+    )
+
+
+TABLES: Final[Mapping[str, Callable[[], str]]] = {
+    "timeouts": _timeouts,
+    "buffers": _buffers,
+    "network": _network,
+    "audio": _audio,
+    "exceptions": _exceptions,
+    "status-codes": lambda: _codes(codes.STATUS_CODES),
+    "stop-reasons": lambda: _codes(codes.STOP_REASONS),
+    "close-codes": lambda: _codes(codes.CLOSE_CODES),
+}
+"""What can be written, by name."""
+
+
+def table(name: str) -> str:
+    """Return a table as Markdown.
+
+    Raises:
+        KeyError: There is no table of this name.
+    """
+    return TABLES[name]()
+
+
+if __name__ == "__main__":
+    print(table(*sys.argv[1:]))
