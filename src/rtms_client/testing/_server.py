@@ -51,6 +51,7 @@ class FakeRTMSServer:
     Args:
         meeting: What happens in the first stream; nothing by default.
         tls: Whether the sockets are ``wss``, with a throw-away certificate for ``localhost``.
+        port: Port of the signaling endpoint; any free one when 0.
         log_limit: How many messages `log` keeps, of media and of everything else, each.
         keep_media: Whether `log` keeps the bodies of media that were sent.
         upgrade_delay_s: Delay of the answer to each HTTP upgrade.
@@ -63,6 +64,7 @@ class FakeRTMSServer:
         meeting: MeetingScript | None = None,
         *,
         tls: bool = True,
+        port: int = 0,
         log_limit: int = 10_000,
         keep_media: bool = False,
         upgrade_delay_s: float = 0.0,
@@ -77,6 +79,7 @@ class FakeRTMSServer:
         self._meeting = meeting
         self._first = StreamSettings(**options)
         self._tls = tls
+        self._fixed_port = port
         self._keep_media = keep_media
         self._log = ServerLog(limit=log_limit)
         self._scope = TaskScope()
@@ -92,7 +95,7 @@ class FakeRTMSServer:
 
     async def __aenter__(self) -> Self:
         context = loopback_certificates().server_context() if self._tls else None
-        self._signaling = await self._serve(self._handle_signaling, context)
+        self._signaling = await self._serve(self._handle_signaling, context, self._fixed_port)
         self._media = await self._serve(self._handle_media, context)
         self.add_stream(self._meeting, settings=self._first)
         return self
@@ -105,11 +108,16 @@ class FakeRTMSServer:
     ) -> None:
         await self.aclose()
 
-    async def _serve(self, handler: Any, context: ssl.SSLContext | None) -> Server:  # noqa: ANN401
+    async def _serve(
+        self,
+        handler: Any,  # noqa: ANN401
+        context: ssl.SSLContext | None,
+        port: int = 0,
+    ) -> Server:
         return await serve(
             handler,
             "127.0.0.1",
-            0,
+            port,
             ssl=context,
             compression=None,
             process_request=self._upgrade,

@@ -503,6 +503,15 @@ async def test_several_streams(raw: MakeClient) -> None:
             server.add_stream(rtms_stream_id="second")
 
 
+async def test_a_port_can_be_chosen() -> None:
+    """A server can come back on the port that it had."""
+    async with FakeRTMSServer() as server:
+        first = server.signaling_url
+        port = int(first.rpartition(":")[2].partition("/")[0])
+    async with FakeRTMSServer(port=port) as server:
+        assert server.signaling_url == first
+
+
 async def test_certificate_file() -> None:
     """Clients that want a path get one, as long as the server lives."""
     async with FakeRTMSServer() as server:
