@@ -1,0 +1,86 @@
+"""The program: ``python -m rtms_client``, also installed as ``rtms-client``."""
+
+import argparse
+import contextlib
+import importlib
+import logging
+import os
+import sys
+import traceback
+from collections.abc import Callable, Sequence
+from typing import TypeAlias
+
+from rtms_client._cli.failures import EXIT_ABNORMAL, EXIT_INTERRUPTED, EXIT_USAGE, CommandError
+from rtms_client._cli.parser import make_parser
+from rtms_client._cli.screen import make_text_safe
+
+__all__ = ["main"]
+
+Command: TypeAlias = Callable[[argparse.Namespace], int]
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run a command.
+
+    Args:
+        argv: The arguments, without the name of the program; those of the process when `None`.
+
+    Returns:
+        The exit code: 0 ok, 1 ended abnormally, 2 unusable input, 3 not joined, 130 interrupted.
+
+    Raises:
+        SystemExit: By argparse, after ``--help`` (0) or wrong options (2).
+    """
+    parser = make_parser()
+    options = parser.parse_args(argv)
+    if options.command is None:
+        parser.print_help(sys.stderr)
+        return EXIT_USAGE
+    _prepare(options)
+    try:
+        return _run(options)
+    except CommandError as error:
+        code, text = error.exit_code, error.text
+    except KeyboardInterrupt:
+        code, text = EXIT_INTERRUPTED, "interrupted"
+    except BrokenPipeError:  # `| head` took what it wanted
+        _silence()
+        return EXIT_INTERRUPTED
+    except Exception as error:  # noqa: BLE001  # the last resort: a line instead of a traceback
+        code = EXIT_ABNORMAL
+        text = f"unexpected {type(error).__name__}: {error}; please report it, with --debug"
+    if options.debug:
+        traceback.print_exc()
+    print(f"{parser.prog}: {text}", file=sys.stderr)
+    return code
+
+
+def _run(options: argparse.Namespace) -> int:
+    # Imported when needed: most commands need the test double of Zoom's server, help needs nothing.
+    name = str(options.command).replace("-", "_")
+    command: Command = importlib.import_module(f"rtms_client._cli.{name}").run
+    return command(options)
+
+
+def _prepare(options: argparse.Namespace) -> None:
+    """Set up logging and the outputs of the process."""
+    if options.debug:
+        logging.basicConfig(level=logging.DEBUG, format="%(relativeCreated)8d %(name)s %(message)s")
+    else:
+        # What users need to know is shown as an item of the stream.
+        for name in ("rtms_client", "websockets"):
+            logging.getLogger(name).addHandler(logging.NullHandler())
+    for stream in (sys.stdout, sys.stderr):
+        make_text_safe(
+            stream, for_machines=stream is sys.stdout and getattr(options, "json", False)
+        )
+
+
+def _silence() -> None:
+    """Let the interpreter flush its output into nowhere when it ends."""
+    with contextlib.suppress(OSError, ValueError), open(os.devnull, "wb") as nowhere:  # noqa: PTH123
+        os.dup2(nowhere.fileno(), sys.stdout.fileno())
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,55 @@
+"""The time of a session: every item's place on one axis that begins with the session."""
+
+from typing import Final
+
+from rtms_client.events import FirstPacket, SessionStateChanged, StreamItem, StreamStateChanged
+from rtms_client.frames import MediaFrame
+
+__all__ = ["SessionClock"]
+
+_BUFFERED_MS: Final = 60_000  # audio from before the connection is at most so old
+_LEAP_MS: Final = 3_600_000
+_REPORTS: Final = (StreamStateChanged, SessionStateChanged)
+"""Their time stamps say when they were sent, which may be long after the last medium."""
+
+
+class SessionClock:
+    """Turns time stamps of the server into times since the start of the session.
+
+    The start is what the server says in `FirstPacket`, else the first medium. Media that are older
+    by no more than the server buffers move the start, as long as nothing has been placed.
+
+    Attributes:
+        start_ms: Start of the session, Unix time in milliseconds; `None` while unknown.
+        length_ms: From the start to the newest time stamp, in milliseconds.
+    """
+
+    def __init__(self) -> None:
+        self.start_ms: int | None = None
+        self.length_ms = 0
+        self._placed = False
+
+    def place(self, item: StreamItem) -> int | None:
+        """Return when an item belongs, in milliseconds since the start.
+
+        `None` when it has no time, or one that cannot be true: before the start, or more than an
+        hour after everything else.
+        """
+        timestamp_ms: int | None = getattr(item, "timestamp_ms", None)
+        if timestamp_ms is None:
+            return None
+        if isinstance(item, FirstPacket) and self.start_ms is None:
+            self.start_ms = timestamp_ms
+        latest_ms = self.length_ms + _LEAP_MS if self._placed else None
+        if isinstance(item, MediaFrame) and not self._placed:
+            self._placed = True
+            if self.start_ms is None or 0 < self.start_ms - timestamp_ms <= _BUFFERED_MS:
+                self.start_ms = timestamp_ms
+        if self.start_ms is None:
+            return None
+        at_ms = timestamp_ms - self.start_ms
+        if at_ms < 0 or (latest_ms is not None and at_ms > latest_ms):
+            return None
+        if not isinstance(item, _REPORTS):
+            self.length_ms = max(self.length_ms, at_ms)
+        return at_ms

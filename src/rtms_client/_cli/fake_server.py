@@ -1,0 +1,97 @@
+"""``fake-server``: something to try ``record`` and one's own programs on."""
+
+import argparse
+import asyncio
+import contextlib
+import json
+import shlex
+import sys
+import tempfile
+from pathlib import Path
+from typing import Final
+from urllib.parse import urlsplit
+
+from rtms_client.codes import explain_stop
+from rtms_client.testing import FakeRTMSServer, sample_meeting
+
+from .failures import EXIT_INTERRUPTED, EXIT_USAGE, CommandError
+from .interrupt import interruptible
+
+__all__ = ["run"]
+
+_CLIENT_ID: Final = "demo-client-id"
+_CLIENT_SECRET: Final = "demo-client-secret"  # noqa: S105  # of a fake account, shown to the user
+_GOODBYE_S: Final = 5.0
+
+
+def run(options: argparse.Namespace) -> int:
+    """Serve the sample meeting until interrupted; returns the exit code.
+
+    Raises:
+        CommandError: The port or a file cannot be used.
+    """
+    with tempfile.TemporaryDirectory(prefix="rtms-client-") as folder:
+        ca_file = options.ca_file or Path(folder, "ca.pem")
+        return asyncio.run(_serve(options, ca_file))
+
+
+async def _serve(options: argparse.Namespace, ca_file: Path) -> int:
+    port: int = options.port
+    first = True
+    with interruptible() as interruption:
+        try:
+            while True:
+                async with FakeRTMSServer(
+                    sample_meeting(seconds=options.seconds),
+                    port=port,
+                    client_id=_CLIENT_ID,
+                    client_secret=_CLIENT_SECRET,
+                ) as server:
+                    port = urlsplit(server.signaling_url).port or 0  # the same one from now on
+                    if first:
+                        _announce(server, options.event_file, ca_file)
+                        first = False
+                    await server.stream.finished.wait()
+                    await _goodbye(server)
+                    reason = explain_stop(server.stream.stop_reason or 0).meaning
+                    print(f"meeting over ({reason}); the next one waits", file=sys.stderr)
+        except asyncio.CancelledError as error:
+            interruption.accept(error)
+            return EXIT_INTERRUPTED
+        except OSError as error:
+            raise CommandError(EXIT_USAGE, f"cannot serve: {error}; see --help") from error
+
+
+async def _goodbye(server: FakeRTMSServer) -> None:
+    """Let the client take its leave."""
+    with contextlib.suppress(TimeoutError):
+        await server.wait_until(lambda: not server.connections, timeout_s=_GOODBYE_S)
+
+
+def _announce(server: FakeRTMSServer, event_file: Path | None, ca_file: Path) -> None:
+    """Hand out what it takes to join: the event on standard output, the rest beside it."""
+    ca_file.write_bytes(server.ca_file.read_bytes())  # it is the same for all servers of a process
+    event = json.dumps(server.started_webhook())
+    if event_file is None:
+        print(event, flush=True)
+        source = "-"
+        before = f"echo {shlex.quote(event)} | "
+    else:
+        event_file.write_text(f"{event}\n", encoding="utf-8")
+        source, before = shlex.quote(str(event_file.absolute())), ""
+    ca = shlex.quote(str(ca_file.absolute()))
+    lines = (
+        f"fake RTMS server on {server.signaling_url}; Ctrl-C ends it",
+        "",
+        "In another terminal:",
+        "",
+        f"  export ZOOM_CLIENT_ID={_CLIENT_ID} ZOOM_CLIENT_SECRET={_CLIENT_SECRET}",
+        f"  {before}python -m rtms_client record --event {source} --out recording \\",
+        f"      --allow-host localhost --proxy none --ca-file {ca}",
+        "",
+        "In your own program: RTMSClient.from_env(network=NetworkOptions(",
+        f'    allowed_hosts=("localhost",), proxy=False, ca_file={str(ca_file.absolute())!r}))',
+        "",
+        "The meeting starts when a client joins, and anew when it is over.",
+    )
+    print("\n".join(lines), file=sys.stderr, flush=True)

@@ -1,0 +1,272 @@
+"""Options, help texts and examples of all commands."""
+
+import argparse
+import importlib.metadata
+import math
+import sys
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from typing_extensions import override
+
+if TYPE_CHECKING:
+    from typing import TypeAlias
+
+    Commands: TypeAlias = argparse._SubParsersAction[argparse.ArgumentParser]  # noqa: SLF001  # it has no public name
+
+__all__ = ["MEDIA_NAMES", "make_parser"]
+
+MEDIA_NAMES: Final = ("audio", "video", "share", "transcript", "chat")
+_MAX_PORT: Final = 65535
+_EXIT_CODES: Final = """
+exit codes:
+  0    ended as wanted
+  1    the stream ended abnormally, or files could not be written
+  2    wrong options or unusable input
+  3    the stream could not be joined
+  130  interrupted by Ctrl-C or SIGTERM; the files are complete up to then
+"""
+_FILES: Final = """
+files in DIR:
+  audio.wav           everybody, mixed
+  audio-NAME.wav      one speaker, as long as audio.wav: silence where nothing was sent
+  video.h264          camera of the active speaker (video-001.jpg ... if stills come)
+  share-001.jpg ...   shared screen, a picture whenever it changed (share.h264 if video comes)
+  captions.vtt        transcript with speakers (WebVTT)
+  session.jsonl       everything in order of arrival, media as sizes only
+"""
+
+
+def make_parser() -> argparse.ArgumentParser:
+    """Make the parser; the name of the chosen command will be in ``command``."""
+    parser = argparse.ArgumentParser(
+        prog=_program(sys.argv[0]),
+        description="Receive live Zoom meetings over Realtime Media Streams (RTMS).",
+        epilog=_examples("demo", "record --event started.json --out recording", "explain 18")
+        + _EXIT_CODES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    parser.add_argument("--version", action=_Version, help="show the version and exit")
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", title="commands")
+    _add_demo(commands)
+    _add_record(commands)
+    _add_fake_server(commands)
+    _add_explain(commands)
+    return parser
+
+
+def _program(started_as: str) -> str:
+    """Return how the user started this."""
+    return "python -m rtms_client" if started_as.endswith("__main__.py") else "rtms-client"
+
+
+def _examples(*commands: str) -> str:
+    lines = (f"  python -m rtms_client {command}" for command in commands)
+    return "\n".join(["examples:", *lines, ""])
+
+
+def _add(commands: "Commands", name: str, text: str, epilog: str) -> argparse.ArgumentParser:
+    parser = commands.add_parser(
+        name,
+        help=text,
+        description=f"{text[0].upper()}{text[1:]}.",
+        epilog=epilog,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    parser.add_argument(
+        "--debug", action="store_true", help="show the log and the traceback of an error"
+    )
+    return parser
+
+
+def _add_demo(commands: "Commands") -> None:
+    parser = _add(
+        commands,
+        "demo",
+        "play a sample meeting through a fake server into the real client, and record it",
+        _examples("demo", "demo --out sample --seconds 10", "demo --fast --json | head -n 5")
+        + _FILES
+        + _EXIT_CODES,
+    )
+    parser.add_argument(
+        "--out",
+        metavar="DIR",
+        type=Path,
+        default=Path("rtms-demo"),
+        help="where the files go; an earlier recording in it is replaced (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--seconds",
+        metavar="N",
+        type=_seconds,
+        default=25.0,
+        help="length of the meeting, which is cut or repeated (default: %(default)g)",
+    )
+    parser.add_argument(
+        "--fast", action="store_true", help="as fast as possible instead of in real time"
+    )
+    _add_json(parser)
+
+
+def _add_record(commands: "Commands") -> None:
+    parser = _add(
+        commands,
+        "record",
+        "join a stream and record everything that it delivers",
+        _examples(
+            "record --event started.json --out recording",
+            "record --event - --out recording --media audio,transcript < started.json",
+            "record --event started.json --out recording --seconds 600 --json | jq .text",
+        )
+        + """
+credentials come from the environment:
+  ZOOM_CLIENT_ID, ZOOM_CLIENT_SECRET   of the Zoom app that received the webhook
+  ZM_RTMS_CLIENT, ZM_RTMS_SECRET       the same, under the names of Zoom's own SDK
+"""
+        + _FILES
+        + _EXIT_CODES,
+    )
+    parser.add_argument(
+        "--event",
+        metavar="FILE",
+        required=True,
+        help="body of the rtms_started webhook as received (JSON); - reads standard input",
+    )
+    parser.add_argument("--out", metavar="DIR", type=Path, required=True, help="where the files go")
+    parser.add_argument(
+        "--overwrite", action="store_true", help="replace an earlier recording in DIR"
+    )
+    parser.add_argument(
+        "--media",
+        metavar="LIST",
+        type=_media,
+        default=MEDIA_NAMES,
+        help=f"what to ask for, separated by commas (default: {','.join(MEDIA_NAMES)})",
+    )
+    parser.add_argument(
+        "--seconds", metavar="N", type=_seconds, help="leave after so long (default: stay)"
+    )
+    parser.add_argument(
+        "--unified", action="store_true", help="one connection for all media instead of one each"
+    )
+    parser.add_argument(
+        "--allow-host",
+        metavar="HOST",
+        action="append",
+        default=[],
+        help="also connect to this host and its subdomains, not only to Zoom's; may be repeated",
+    )
+    parser.add_argument(
+        "--ca-file", metavar="FILE", type=Path, help="PEM file of the only authorities to trust"
+    )
+    parser.add_argument(
+        "--proxy",
+        metavar="URL",
+        help="HTTP proxy, or none for a direct connection (default: as the environment says)",
+    )
+    _add_json(parser)
+
+
+def _add_fake_server(commands: "Commands") -> None:
+    parser = _add(
+        commands,
+        "fake-server",
+        "serve the sample meeting until interrupted, to try out record and programs of your own",
+        _examples("fake-server", "fake-server --event-file started.json --ca-file ca.pem")
+        + """
+The started webhook goes to standard output as one line of JSON, or to the event file; what to type
+in another terminal is shown beside it. The credentials are made up, the certificate is thrown away.
+""",
+    )
+    parser.add_argument(
+        "--port", metavar="P", type=_port, default=0, help="port of the signaling (default: any)"
+    )
+    parser.add_argument(
+        "--seconds",
+        metavar="N",
+        type=_seconds,
+        default=25.0,
+        help="length of the meeting, which is cut or repeated (default: %(default)g)",
+    )
+    parser.add_argument(
+        "--event-file", metavar="FILE", type=Path, help="where to put the started webhook"
+    )
+    parser.add_argument(
+        "--ca-file",
+        metavar="FILE",
+        type=Path,
+        help="where to put the certificate authority (default: a temporary file)",
+    )
+
+
+def _add_explain(commands: "Commands") -> None:
+    parser = _add(
+        commands,
+        "explain",
+        "explain a status code, stop reason or close code; without CODE, list all",
+        _examples("explain 18", "explain --stop 18", "explain INVALID_SIGNATURE"),
+    )
+    parser.add_argument(
+        "code", metavar="CODE", nargs="?", help="number, name or part of a name (default: all)"
+    )
+    kinds = parser.add_mutually_exclusive_group()
+    for kind, text in (
+        ("status", "only status codes, which answer requests"),
+        ("stop", "only stop reasons, which end streams"),
+        ("close", "only close codes, which end WebSocket connections"),
+    ):
+        kinds.add_argument(f"--{kind}", dest="kind", action="store_const", const=kind, help=text)
+
+
+def _add_json(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--json",
+        action="store_true",
+        help="write items to standard output as lines of JSON, everything else to standard error",
+    )
+
+
+class _Version(argparse.Action):
+    """Shows the version; looks for it only when asked, because that is slow."""
+
+    def __init__(self, option_strings: Sequence[str], dest: str, help: str) -> None:  # noqa: A002  # argparse names it
+        super().__init__(option_strings, dest, nargs=0, help=help)
+
+    @override
+    def __call__(
+        self,
+        parser: argparse.ArgumentParser,
+        namespace: argparse.Namespace,
+        values: str | Sequence[Any] | None,
+        option_string: str | None = None,
+    ) -> None:
+        parser.exit(message=f"rtms_client {importlib.metadata.version('rtms_client')}\n")
+
+
+def _seconds(text: str) -> float:
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = math.nan
+    if not 0 < seconds < math.inf:
+        raise argparse.ArgumentTypeError(f"expected a number of seconds above 0, got {text!r}")
+    return seconds
+
+
+def _port(text: str) -> int:
+    if not text.isdecimal() or int(text) > _MAX_PORT:
+        raise argparse.ArgumentTypeError(f"expected a port from 0 to {_MAX_PORT}, got {text!r}")
+    return int(text)
+
+
+def _media(text: str) -> Iterable[str]:
+    names = [name.strip().lower() for name in text.split(",")]
+    for name in names:
+        if name not in MEDIA_NAMES:
+            raise argparse.ArgumentTypeError(
+                f"expected some of {','.join(MEDIA_NAMES)}, got {name!r}"
+            )
+    return tuple(dict.fromkeys(names))

@@ -1,0 +1,70 @@
+"""Pictures of cameras and screens: one H.264 byte stream, or one file for each still."""
+
+from pathlib import Path
+from typing import BinaryIO, Final
+
+from rtms_client.enums import MediaCodec
+from rtms_client.frames import ShareFrame, UserId, VideoFrame
+
+__all__ = ["PictureWriter"]
+
+_SUFFIXES: Final = {MediaCodec.JPG: "jpg", MediaCodec.PNG: "png"}
+
+
+class PictureWriter:
+    """Writes ``STEM.h264`` and ``STEM-001.jpg``, depending on what comes.
+
+    H.264 begins with a key frame, and again after a loss or when somebody else is shown, so that
+    every decoder plays the file. A still that is the same as the one before is not written again.
+
+    Args:
+        folder: Where the files go.
+        stem: First part of their names.
+
+    Attributes:
+        skipped: H.264 frames that could not be decoded and were left out.
+        stills: How many stills were written.
+    """
+
+    def __init__(self, folder: Path, stem: str) -> None:
+        self.skipped = self.stills = 0
+        self._folder, self._stem = folder, stem
+        self._stream: BinaryIO | None = None
+        self._source: UserId | None = None
+        self._waiting = True
+        self._last = b""
+        self._last_name = ""
+
+    def write(self, frame: VideoFrame | ShareFrame) -> str | None:
+        """Write a frame; returns the name of its file, or `None` when it was left out."""
+        if frame.format.codec == MediaCodec.H264:
+            return self._append(frame)
+        if frame.data != self._last:
+            self.stills += 1
+            suffix = _SUFFIXES.get(frame.format.codec, "bin")
+            self._last = frame.data
+            self._last_name = f"{self._stem}-{self.stills:03}.{suffix}"
+            (self._folder / self._last_name).write_bytes(frame.data)
+        return self._last_name
+
+    def _append(self, frame: VideoFrame | ShareFrame) -> str | None:
+        if frame.discontinuity or frame.user_id != self._source:
+            self._source, self._waiting = frame.user_id, True
+        if self._waiting and not frame.is_key_frame:
+            self.skipped += 1
+            return None
+        self._waiting = False
+        if self._stream is None:
+            self._stream = (self._folder / f"{self._stem}.h264").open("wb")
+        self._stream.write(frame.data)
+        return f"{self._stem}.h264"
+
+    def flush(self) -> None:
+        """Hand everything to the operating system."""
+        if self._stream is not None:
+            self._stream.flush()
+
+    def close(self) -> None:
+        """Close the file; may be called more than once."""
+        if self._stream is not None:
+            self._stream.close()

@@ -1,0 +1,139 @@
+"""``record``: a stream of a real server, or of the fake one, into files."""
+
+import argparse
+import asyncio
+import sys
+from pathlib import Path
+from typing import Any, Final
+
+from rtms_client.client import RTMSClient
+from rtms_client.config import (
+    AudioParams,
+    ChatParams,
+    NetworkOptions,
+    ReconnectPolicy,
+    ShareParams,
+    StreamInfo,
+    TranscriptParams,
+    VideoParams,
+)
+from rtms_client.exceptions import InvalidParameters, RemoteProtocolError
+from rtms_client.webhooks import parse_started
+
+from .clock import SessionClock
+from .failures import EXIT_USAGE, CommandError
+from .outdir import prepare_folder
+from .screen import choose_view
+from .session import BUFFERS, Outcome, Session
+from .summary import report
+from .tally import Tally
+from .text import clean
+
+__all__ = ["MEDIA", "run"]
+
+MEDIA: Final = {
+    "audio": AudioParams(),
+    "video": VideoParams(fps=15),
+    "share": ShareParams(),
+    "transcript": TranscriptParams(),
+    "chat": ChatParams(),
+}
+"""What is asked for, by medium."""
+_MAX_EVENT_BYTES: Final = 1024 * 1024
+
+
+def run(options: argparse.Namespace) -> int:
+    """Record a stream; returns the exit code.
+
+    Raises:
+        CommandError: Options or input are unusable, or the stream could not be recorded.
+    """
+    info = read_event(options.event)
+    client = make_client(options)
+    folder: Path = options.out
+    old_files = prepare_folder(folder, replace=options.overwrite)
+    tally, clock = Tally(), SessionClock()
+    messages = sys.stderr if options.json else sys.stdout
+    seconds: float | None = options.seconds
+
+    async def receive() -> Outcome:
+        view = choose_view(
+            tally,
+            clock,
+            json_lines=options.json,
+            plain=options.debug,
+            title="recording",
+            total_ms=None if seconds is None else int(seconds * 1000),
+        )
+        session = Session(
+            client=client,
+            info=info,
+            folder=folder,
+            old_files=old_files,
+            tally=tally,
+            clock=clock,
+            view=view,
+            stop_after_s=seconds,
+        )
+        return await session.run()
+
+    return report(asyncio.run(receive()), tally, clock, messages)
+
+
+def read_event(source: str) -> StreamInfo:
+    """Read the started webhook from a file, or from standard input if the name is ``-``.
+
+    Raises:
+        CommandError: It cannot be read, or is no started webhook.
+    """
+    name = "standard input" if source == "-" else source
+    try:
+        if source == "-":
+            body = sys.stdin.buffer.read(_MAX_EVENT_BYTES + 1)
+        else:
+            with Path(source).open("rb") as file:
+                body = file.read(_MAX_EVENT_BYTES + 1)
+    except OSError as error:
+        raise CommandError(
+            EXIT_USAGE, f"cannot read the event {name}: {error.strerror or error}"
+        ) from error
+    if len(body) > _MAX_EVENT_BYTES:
+        raise CommandError(EXIT_USAGE, f"{name}: larger than 1 MiB, so it is no webhook")
+    try:
+        return parse_started(body).stream
+    except (RemoteProtocolError, InvalidParameters) as error:
+        raise CommandError(
+            EXIT_USAGE,
+            f"{name}: {clean(str(error))}; save the body of an rtms_started webhook unchanged",
+        ) from error
+
+
+def make_client(options: argparse.Namespace) -> RTMSClient:
+    """Make the client that the options and the environment describe.
+
+    Raises:
+        CommandError: No credentials, or an option with a forbidden value.
+    """
+    ca_file: Path | None = options.ca_file
+    if ca_file is not None and not ca_file.is_file():
+        raise CommandError(EXIT_USAGE, f"--ca-file {ca_file}: expected a PEM file, found none")
+    proxy: str | bool = options.proxy is None or (options.proxy != "none" and options.proxy)
+    hosts = (*NetworkOptions().allowed_hosts, *options.allow_host)
+    media: dict[str, Any] = {name: MEDIA[name] for name in options.media}
+    try:
+        network = NetworkOptions(allowed_hosts=hosts, ca_file=ca_file, proxy=proxy)
+        return RTMSClient.from_env(
+            **media,
+            network=network,
+            unified=options.unified,
+            buffers=BUFFERS,
+            reconnect=ReconnectPolicy(),
+        )
+    except InvalidParameters as error:
+        if error.what == "RTMSClient":
+            raise CommandError(
+                EXIT_USAGE,
+                "no credentials: set ZOOM_CLIENT_ID and ZOOM_CLIENT_SECRET in the environment "
+                "(or ZM_RTMS_CLIENT and ZM_RTMS_SECRET)",
+            ) from error
+        raise CommandError(EXIT_USAGE, clean(str(error))) from error

@@ -1,0 +1,85 @@
+"""Which view a command has: by what its output is connected to."""
+
+import io
+import os
+import shutil
+import sys
+from collections.abc import Mapping
+from typing import TextIO
+
+from .clock import SessionClock
+from .live import LiveView, Style
+from .tally import Tally
+from .views import JsonView, PlainView, View
+
+__all__ = ["choose_view", "make_text_safe", "style_for", "supports_live_view"]
+
+
+def make_text_safe(stream: TextIO, *, for_machines: bool) -> None:
+    """Let characters that an output cannot show be replaced, instead of ending the program.
+
+    Args:
+        stream: The output.
+        for_machines: Whether it gets JSON: always UTF-8, and what UTF-8 cannot express is escaped.
+    """
+    if isinstance(stream, io.TextIOWrapper):
+        if for_machines:
+            stream.reconfigure(encoding="utf-8", errors="backslashreplace")
+        else:
+            stream.reconfigure(errors="replace")
+
+
+def supports_live_view(
+    out: TextIO, environment: Mapping[str, str], *, windows: bool = os.name == "nt"
+) -> bool:
+    """Tell whether an output is a terminal that can be drawn on.
+
+    Args:
+        out: The output.
+        environment: Environment variables.
+        windows: Whether this is Windows, whose old console shows escape sequences as they are.
+    """
+    if not out.isatty() or environment.get("TERM") == "dumb":
+        return False
+    return not windows or "WT_SESSION" in environment or "TERM" in environment
+
+
+def style_for(out: TextIO, environment: Mapping[str, str]) -> Style:
+    """Find out what a terminal can show; ``NO_COLOR`` is respected."""
+    encoding = (out.encoding or "").lower().replace("-", "")
+    return Style(colour=not environment.get("NO_COLOR"), unicode=encoding == "utf8")
+
+
+def choose_view(
+    tally: Tally,
+    clock: SessionClock,
+    *,
+    json_lines: bool,
+    plain: bool,
+    title: str,
+    total_ms: int | None,
+) -> View:
+    """Return the view for this process.
+
+    Args:
+        tally: What has arrived.
+        clock: Time of the session.
+        json_lines: Items as JSON for another program.
+        plain: Lines even on a terminal.
+        title: What runs.
+        total_ms: Expected length in milliseconds, if known.
+    """
+    out = sys.stdout
+    if json_lines:
+        return JsonView(out, sys.stderr)
+    if plain or not supports_live_view(out, os.environ):
+        return PlainView(out, tally, clock)
+    return LiveView(
+        out,
+        tally,
+        clock,
+        title=title,
+        total_ms=total_ms,
+        style=style_for(out, os.environ),
+        size=shutil.get_terminal_size,
+    )
