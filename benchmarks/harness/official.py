@@ -1,0 +1,86 @@
+"""The receiving process of Zoom's own SDK; the variant is the interval of its polling."""
+
+import importlib
+import os
+import sys
+import threading
+from typing import Any, Final
+
+from .load import AUDIO, Job, load
+from .meters import Meter, meter, report
+
+rtms: Any = importlib.import_module("rtms")  # it has no types
+
+_GIVE_UP_S: Final = 120.0
+
+
+def _client(
+    job: Job,
+    number: int,
+    what: Meter,
+    loop: Any,  # noqa: ANN401  # no types
+    joined: list[int],
+) -> Any:  # noqa: ANN401  # no types
+    client = rtms.Client()
+
+    def take(data: bytes, _size: int, timestamp_ms: int, _metadata: object) -> None:
+        if what.take(data, timestamp_ms):
+            loop.stop()
+
+    def confirm(code: int) -> None:
+        if code:
+            print(f"the SDK could not join: {code}", file=sys.stderr)
+            loop.stop()
+        joined.append(code)
+        if len(joined) == job.streams:
+            what.joined()
+
+    if job.medium == AUDIO:
+        client.set_audio_params(
+            rtms.AudioParams(
+                content_type=2,
+                codec=1,
+                sample_rate=1,
+                channel=1,
+                data_opt=2,
+                duration=20,
+                frame_size=320,
+            )
+        )
+        client.on_audio_data(take)
+    else:
+        client.set_video_params(
+            rtms.VideoParams(content_type=3, codec=7, resolution=2, data_opt=3, fps=25)
+        )
+        client.on_video_data(take)
+    client.on_join_confirm(confirm)
+    loop.add(client)
+    client.join(
+        meeting_uuid="meeting",
+        rtms_stream_id=f"official-{os.getpid()}-{number}",
+        server_urls=job.url,
+        client="id",
+        secret="secret",
+    )
+    return client
+
+
+def main() -> None:
+    """Do the job of the command line."""
+    job = load(Job, sys.argv[1])
+    what = meter(job)
+    os.makedirs("logs", exist_ok=True)  # noqa: PTH103  # otherwise the SDK complains all the time
+    loop = rtms.EventLoop(poll_interval=float(job.variant))
+    joined: list[int] = []
+    clients = [_client(job, number, what, loop, joined) for number in range(job.streams)]
+    watchdog = threading.Timer(_GIVE_UP_S + job.seconds, loop.stop)
+    watchdog.daemon = True
+    watchdog.start()
+    loop.run()
+    assert clients
+    report(what)
+    os._exit(0)  # the native part may crash while the interpreter shuts down
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,128 @@
+"""Runs receivers in turns, each in a process of its own, and collects what they report."""
+
+import contextlib
+import importlib.util
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+import attrs
+
+from .load import Job, Load, dump
+
+__all__ = ["BARE", "ITERATOR", "SIDES", "Endpoint", "Results", "Side", "available", "sender", "turns"]
+
+_HERE: Final = Path(__file__).parents[1]
+_TIMEOUT_S: Final = 900
+
+
+@attrs.frozen
+class Side:
+    """One receiver."""
+
+    module: str
+    variant: str
+    needs: str = "rtms_client"
+
+
+ITERATOR: Final = "rtms_client, async for"
+BARE: Final = "bare websockets + json"
+
+SIDES: Final[Mapping[str, Side]] = {
+    ITERATOR: Side("library", "iterator"),
+    "rtms_client, async callback": Side("library", "async"),
+    "rtms_client, plain callback": Side("library", "plain"),
+    BARE: Side("bare", ""),
+    "Zoom's SDK, default polling": Side("official", "0.01", needs="rtms"),
+    "Zoom's SDK, polling without pause": Side("official", "0", needs="rtms"),
+}
+"""All receivers; the bare loop is what the others are compared with."""
+
+Results = dict[str, list[dict[str, Any]]]
+"""What each side reported in each turn."""
+
+
+@attrs.frozen
+class Endpoint:
+    """Where a sender listens."""
+
+    url: str
+    ca_file: str
+
+
+def available(names: Sequence[str]) -> list[str]:
+    """Choose the sides whose names contain one of these texts and that are installed."""
+    chosen = []
+    for name, side in SIDES.items():
+        if names and not any(wanted in name for wanted in names):
+            continue
+        if importlib.util.find_spec(side.needs) is None:
+            print(f"left out: {name}: {side.needs} is not installed", file=sys.stderr)
+            continue
+        chosen.append(name)
+    return chosen
+
+
+@contextlib.contextmanager
+def sender(what: Load) -> Iterator[Endpoint]:
+    """Run a sender in a process of its own."""
+    with subprocess.Popen(  # noqa: S603  # our own module
+        [sys.executable, "-m", "harness.sender", dump(what)],
+        cwd=_HERE,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    ) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        try:
+            line = process.stdout.readline()
+            if not line:
+                raise RuntimeError("the sender did not start")
+            yield Endpoint(**json.loads(line))
+        finally:
+            process.stdin.close()
+            try:
+                process.wait(10)
+            except subprocess.TimeoutExpired:
+                process.kill()
+
+
+def receive(name: str, job: Job) -> dict[str, Any]:
+    """Run one side once.
+
+    Raises:
+        RuntimeError: It failed.
+    """
+    side = SIDES[name]
+    job = attrs.evolve(job, variant=side.variant)
+    with tempfile.TemporaryDirectory(prefix="rtms-client-") as directory:
+        done = subprocess.run(  # noqa: S603  # our own module
+            [sys.executable, "-m", f"harness.{side.module}", dump(job)],
+            cwd=directory,
+            env={**os.environ, "PYTHONPATH": str(_HERE), "ZM_RTMS_CA": job.ca_file or ""},
+            capture_output=True,
+            text=True,
+            timeout=_TIMEOUT_S,
+            check=False,
+        )
+    lines = done.stdout.splitlines()
+    if done.returncode or not lines:
+        raise RuntimeError(f"{name} failed with {done.returncode}:\n{done.stderr[-2000:]}")
+    result: dict[str, Any] = json.loads(lines[-1])
+    if not result:
+        raise RuntimeError(f"{name} saw no end")
+    return result
+
+
+def turns(names: Sequence[str], count: int, run: Callable[[str], dict[str, Any]]) -> Results:
+    """Let the sides take turns, in the opposite order each other time."""
+    results: Results = {name: [] for name in names}
+    for turn in range(count):
+        for name in names if turn % 2 == 0 else reversed(names):
+            results[name].append(run(name))
+    return results
