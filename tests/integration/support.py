@@ -2,19 +2,24 @@
 
 import asyncio
 import gc
+import json
 import os
 import threading
 import time
-from collections.abc import AsyncIterable, AsyncIterator, Callable
+from collections.abc import AsyncIterable, AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
+from typing_extensions import override
+
 from rtms_client import NetworkOptions, RTMSClient, RTMSStream, StreamInfo, Timeouts, parse_started
-from rtms_client.testing import FakeRTMSServer, FakeStream
+from rtms_client.testing import FakeConnection, FakeRTMSServer, FakeStream, FaultHook
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from rtms_client.testing._server_connection import Frame
 
 T = TypeVar("T")
 
@@ -35,6 +40,7 @@ def client_for(server: FakeRTMSServer, **options: Any) -> RTMSClient:  # noqa: A
     """Return a client for a fake server."""
     options.setdefault("network", network(server))
     options.setdefault("timeouts", SHORT)
+    options.setdefault("reconnect", None)
     return RTMSClient(CLIENT_ID, CLIENT_SECRET, **options)
 
 
@@ -152,3 +158,45 @@ def at_most(seconds: float) -> "Iterator[None]":
     yield
     taken = time.monotonic() - started
     assert taken <= seconds, f"took {taken:.2f} s instead of {seconds} s at most"
+
+
+class Tampering(FaultHook):
+    """Changes what a fake server sends, apart from media.
+
+    Args:
+        change: Gets the parsed message, returns what is sent instead: an object, raw text, raw
+            bytes, or `None` for nothing.
+    """
+
+    def __init__(
+        self, change: Callable[[dict[str, Any]], dict[str, Any] | str | bytes | None]
+    ) -> None:
+        self._change = change
+
+    @override
+    async def accepted(self, connection: FakeConnection) -> None:
+        """Let every connection in."""
+
+    @override
+    async def sending(self, connection: FakeConnection, frame: "Frame") -> "Sequence[Frame]":
+        payload, text, medium = frame
+        if medium is not None:
+            return [frame]
+        changed = self._change(json.loads(payload))
+        if changed is None:
+            return []
+        if isinstance(changed, bytes):
+            return [(changed, False, None)]
+        payload = (changed if isinstance(changed, str) else json.dumps(changed)).encode()
+        return [(payload, text, None)]
+
+    @override
+    async def received(self, connection: FakeConnection, data: str | bytes) -> bool:
+        return True
+
+
+def answering(msg_type: int, **fields: object) -> Tampering:
+    """Change fields of one type of message."""
+    return Tampering(
+        lambda message: message | fields if message["msg_type"] == msg_type else message
+    )

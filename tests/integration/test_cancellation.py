@@ -53,8 +53,8 @@ class Clockwork:
     def factory(
         self,
         loop: asyncio.AbstractEventLoop,
-        coroutine: Any,
-        **options: Any,  # noqa: ANN401
+        coroutine: Any,  # noqa: ANN401  # any coroutine, also a counted one
+        **options: Any,  # noqa: ANN401  # passed on
     ) -> "asyncio.Task[Any]":
         """Make tasks; those of the shell are counted."""
         code = getattr(coroutine, "cr_code", None)

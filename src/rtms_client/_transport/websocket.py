@@ -183,12 +183,18 @@ class WebSocketConnector:
                 logger=_LOG,
                 **options,
             )
-        except InvalidProxy:
-            raise InvalidParameters(  # the text of the cause may hold a password
-                "NetworkOptions.proxy", "expected the URL of a proxy", "use http://host:port"
+        except ImportError:
+            raise InvalidParameters(
+                "NetworkOptions.proxy",
+                "expected the URL of an HTTP proxy, got a SOCKS proxy",
+                "use http://host:port, or install python-socks",
             ) from None
-        except (OSError, WebSocketException, EOFError) as error:
+        except InvalidProxy:
+            raise _bad_proxy() from None
+        except (OSError, WebSocketException, EOFError, UnicodeError) as error:
             raise _mapped(error, endpoint, origin(url)) from error
+        except ValueError:  # a port that is none
+            raise _bad_proxy() from None
         return WebSocketTransport(cast("_Connection", connection))
 
     @functools.cached_property
@@ -218,6 +224,13 @@ class WebSocketConnector:
                 "set minimum_version = ssl.TLSVersion.TLSv1_2",
             )
         return context
+
+
+def _bad_proxy() -> InvalidParameters:
+    """Make the error for a proxy URL; the text of its cause may hold a password."""
+    return InvalidParameters(
+        "NetworkOptions.proxy", "expected the URL of a proxy", "use http://host:port"
+    )
 
 
 def _mapped(error: Exception, endpoint: str, host: str) -> RTMSError:
