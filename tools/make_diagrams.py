@@ -8,7 +8,6 @@ Usage: ``make_diagrams.py FOLDER`` writes each picture into a file, for a look a
 
 import enum
 import sys
-import textwrap
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from html import escape
 from pathlib import Path
@@ -83,16 +82,13 @@ class _Canvas:
 
     def svg(self, width: float, height: float) -> str:
         """Return the picture; it keeps its size and scrolls where the page is too narrow."""
-        return "\n".join(
-            [
-                f'<svg class="dg" role="img" xmlns="http://www.w3.org/2000/svg" width="{width:g}" '
-                f'height="{height:g}" viewBox="0 0 {width:g} {height:g}">',
-                f"<title>{escape(self._title)}</title>",
-                _ARROW.format(name=f"{self._name}-head"),
-                *self._elements,
-                "</svg>",
-            ]
+        start = (
+            f'<svg class="dg" role="img" xmlns="http://www.w3.org/2000/svg" width="{width:g}" '
+            f'height="{height:g}" viewBox="0 0 {width:g} {height:g}">'
         )
+        title = f"<title>{escape(self._title)}</title>"
+        arrow = _ARROW.format(name=f"{self._name}-head")
+        return "\n".join([start, title, arrow, *self._elements, "</svg>"])
 
 
 def _wrapped(causes: Sequence[MachineInput], width: int) -> list[list[MachineInput]]:
@@ -112,7 +108,9 @@ def _wrapped(causes: Sequence[MachineInput], width: int) -> list[list[MachineInp
 
 _BOX_WIDTH: Final = 232
 _GAP: Final = 46
-_LEFT: Final = 150  # room for the edges that skip a state
+_PORT: Final = 22  # between two edges on the same side of a box
+_LABEL: Final = 104  # room for the label of an edge on the left
+_LANE: Final = 15  # between two such edges
 _RAIL: Final = 210  # distance of the line that leads to the last state
 
 
@@ -125,13 +123,23 @@ class _Row:
 
     @property
     def middle(self) -> float:
-        """Where edges leave and arrive."""
+        """Where edges on the right leave and arrive."""
         return self.y + self.height / 2
 
     @property
     def bottom(self) -> float:
         """Lower edge of the box."""
         return self.y + self.height
+
+
+@attrs.frozen
+class _Arc:
+    """An edge that skips a state, or leads back; it goes round on the left."""
+
+    source: enum.Enum
+    target: enum.Enum
+    causes: Sequence[MachineInput]
+    lane: int
 
 
 class _Machine:
@@ -146,7 +154,9 @@ class _Machine:
             state for state in type(first) if state is first or state in reached
         ]
         self._rows: dict[enum.Enum, _Row] = {}
-        self._arcs = 0
+        self._arcs = self._find_arcs()
+        lanes = max((arc.lane + 1 for arc in self._arcs), default=0)
+        self._left = _LABEL + lanes * _LANE + 12 if lanes else 8
 
     def draw(self) -> str:
         """Return the picture."""
@@ -155,59 +165,104 @@ class _Machine:
             self._rows[state] = self._draw_state(state, y)
             y = self._rows[state].bottom + _GAP
         for (source, target), causes in self._edges.items():
-            if source is not target:
-                self._draw_edge(source, target, causes)
-        self._legend(y - _GAP + 30)
-        return self._canvas.svg(_LEFT + _BOX_WIDTH + _RAIL + 16, y - _GAP + 44)
+            if self._place(target) - self._place(source) == 1:
+                self._draw_down(source, target, causes)
+            elif target is self._states[-1]:
+                self._draw_rail(source, target, causes)
+        for arc in self._arcs:
+            self._draw_arc(arc)
+        y += 30 - _GAP
+        self._canvas.text(self._left, y, "caused by the server", "dg-small dg-remote")
+        self._canvas.text(self._left + 132, y, "caused by this side or the network", "dg-small")
+        self._canvas.text(self._left + 346, y, "in a box: no change", "dg-small")
+        return self._canvas.svg(self._left + _BOX_WIDTH + _RAIL + 16, y + 14)
+
+    def _place(self, state: enum.Enum) -> int:
+        return self._states.index(state)
+
+    def _find_arcs(self) -> list[_Arc]:
+        """Collect the edges on the left and give them lanes, the short ones next to the boxes."""
+        found = [
+            (source, target)
+            for source, target in self._edges
+            if source is not target
+            and self._place(target) - self._place(source) != 1
+            and target is not self._states[-1]
+        ]
+        taken: list[list[tuple[int, int]]] = []
+        arcs = []
+        for source, target in sorted(
+            found, key=lambda edge: abs(self._place(edge[0]) - self._place(edge[1]))
+        ):
+            low, high = sorted((self._place(source), self._place(target)))
+            lane = 0
+            while lane < len(taken) and any(a <= high and low <= b for a, b in taken[lane]):
+                lane += 1
+            if lane == len(taken):
+                taken.append([])
+            taken[lane].append((low, high))
+            arcs.append(_Arc(source, target, self._edges[source, target], lane))
+        return arcs
+
+    def _ports(self, state: enum.Enum) -> list[_Arc]:
+        """Return the arcs at a state, from the top: those to the states above come first."""
+
+        def other_end(arc: _Arc) -> tuple[bool, int]:
+            place = self._place(arc.target if arc.source is state else arc.source)
+            above = place < self._place(state)
+            return (not above, arc.lane if above else -arc.lane)
+
+        return sorted(
+            (arc for arc in self._arcs if state in {arc.source, arc.target}), key=other_end
+        )
+
+    def _port(self, state: enum.Enum, arc: _Arc) -> float:
+        ports = self._ports(state)
+        return self._rows[state].middle + (ports.index(arc) - (len(ports) - 1) / 2) * _PORT
 
     def _draw_state(self, state: enum.Enum, y: float) -> _Row:
         stays = self._edges.get((state, state), [])
-        lines = len(_wrapped(stays, 34)) if stays else 0
-        row = _Row(y, 36 + (lines * _LINE + 4 if lines else 0))
+        text = 36 + (len(_wrapped(stays, 34)) * _LINE + 4 if stays else 0)
+        row = _Row(y, max(text, len(self._ports(state)) * _PORT + 8))
         last = not any(source is state for source, _ in self._edges)
         style = "dg-end" if last else "dg-start" if y < _GAP else ""
-        self._canvas.box(_LEFT, y, _BOX_WIDTH, row.height, style)
-        self._canvas.text(_LEFT + _BOX_WIDTH / 2, y + 23, state.name, "dg-name", "middle")
+        self._canvas.box(self._left, y, _BOX_WIDTH, row.height, style)
+        top = y + (row.height - text) / 2
+        centre = self._left + _BOX_WIDTH / 2
+        self._canvas.text(centre, top + 23, state.name, "dg-name", "middle")
         if stays:
-            self._canvas.causes(_LEFT + _BOX_WIDTH / 2, y + 42, stays, 34, "middle")
+            self._canvas.causes(centre, top + 42, stays, 34, "middle")
         return row
 
-    def _draw_edge(
+    def _draw_down(
         self, source: enum.Enum, target: enum.Enum, causes: Sequence[MachineInput]
     ) -> None:
         start, end = self._rows[source], self._rows[target]
-        below = self._states.index(target) - self._states.index(source)
-        right = _LEFT + _BOX_WIDTH
-        if below == 1:
-            middle = _LEFT + _BOX_WIDTH / 2
-            self._canvas.line([(middle, start.bottom), (middle, end.y)], head=True)
-            self._canvas.causes(middle + 10, start.bottom + _GAP / 2 + 2, causes, 44)
-        elif target is self._states[-1]:
-            rail = right + _RAIL
-            self._canvas.line(
-                [(right, start.middle), (rail, start.middle), (rail, end.middle)], head=False
-            )
-            self._canvas.line([(rail, end.middle), (right, end.middle)], head=True)
-            self._canvas.causes(right + 10, start.middle - 7, causes[:1], 30)
-            if len(causes) > 1:
-                self._canvas.causes(right + 10, start.middle + 16, causes[1:], 26)
-        else:
-            self._arcs += 1
-            left = _LEFT - 14 - 16 * self._arcs
-            self._canvas.line(
-                [
-                    (_LEFT, start.middle + 5),
-                    (left, start.middle + 5),
-                    (left, end.middle - 5),
-                    (_LEFT, end.middle - 5),
-                ],
-                head=True,
-            )
-            self._canvas.causes(left - 6, (start.middle + end.middle) / 2, causes, 14, "end")
+        middle = self._left + _BOX_WIDTH / 2
+        self._canvas.line([(middle, start.bottom), (middle, end.y)], head=True)
+        self._canvas.causes(middle + 10, start.bottom + _GAP / 2 + 2, causes, 44)
 
-    def _legend(self, y: float) -> None:
-        self._canvas.text(_LEFT, y, "caused by the server", "dg-small dg-remote")
-        self._canvas.text(_LEFT + 150, y, "caused by this side or the network", "dg-small")
+    def _draw_rail(
+        self, source: enum.Enum, target: enum.Enum, causes: Sequence[MachineInput]
+    ) -> None:
+        start, end = self._rows[source], self._rows[target]
+        right = self._left + _BOX_WIDTH
+        rail = right + _RAIL
+        self._canvas.line(
+            [(right, start.middle), (rail, start.middle), (rail, end.middle)], head=False
+        )
+        self._canvas.line([(rail, end.middle), (right, end.middle)], head=True)
+        self._canvas.causes(right + 10, start.middle - 7, causes[:1], 30)
+        if len(causes) > 1:
+            self._canvas.causes(right + 10, start.middle + 16, causes[1:], 26)
+
+    def _draw_arc(self, arc: _Arc) -> None:
+        start, end = self._port(arc.source, arc), self._port(arc.target, arc)
+        lane = self._left - _LABEL - arc.lane * _LANE
+        self._canvas.line(
+            [(self._left, start), (lane, start), (lane, end), (self._left, end)], head=True
+        )
+        self._canvas.causes(self._left - 8, start - 5, arc.causes, 40, "end")
 
 
 def _edges(
@@ -240,7 +295,7 @@ _COLUMNS: Final = ("your web framework", "rtms_client", "signaling server", "med
 JOINING: Final = (
     Step(2, 0, "webhook meeting.rtms_started: ids and server_urls"),
     Step(0, 1, "client.stream(parse_started(body))"),
-    Step(1, 2, "1 handshake: id, stream id, signature", 1),
+    Step(1, 2, "1 handshake with a signature", 1),
     Step(2, 1, "2 accepted: a URL for each medium", 2),
     Step(1, 2, "5 subscription to events", 5),
     Step(1, 3, "3 handshake: medium and parameters, once per socket", 3),
@@ -253,15 +308,15 @@ JOINING: Final = (
 
 KEEPING_ALIVE: Final = (
     Step(2, 1, "12 keep-alive, every 10 s", 12),
-    Step(1, 2, "13 answer at once, on the same socket", 13),
+    Step(1, 2, "13 answer at once, same socket", 13),
     Step(3, 1, "12 keep-alive, on every media socket too", 12),
     Step(1, 3, "13 answer", 13),
-    Step(1, 2, "21 close, when you leave `async with`", 21),
+    Step(1, 2, "21 close, when you leave", 21),
     Step(2, 1, "22 closed", 22),
 )
 """How a stream stays alive and how your side ends it."""
 
-_COLUMN_WIDTH: Final = 186
+_COLUMN_WIDTH: Final = 190
 _STEP: Final = 40
 
 
@@ -287,35 +342,31 @@ def _conversation(name: str, title: str, steps: Sequence[Step]) -> str:
 
 
 def _columns(name: str, title: str, columns: Sequence[Sequence[str]]) -> str:
-    """Draw columns of boxes, each box of a column joined with all boxes of the next."""
+    """Draw columns of boxes, joined by arrows; a box alone in its column is as tall as the rest."""
     canvas = _Canvas(name, title)
-    tallest = max(len(column) for column in columns)
-    width, gap, pitch = 178, 64, 66
-    places = [
-        [
-            (8 + place * (width + gap), 8 + (tallest - len(column)) * pitch / 2 + row * pitch)
-            for row in range(len(column))
-        ]
-        for place, column in enumerate(columns)
-    ]
+    width, gap, pitch = 178, 56, 64
+    rows = max(len(column) for column in columns)
+    tall = rows * pitch - 14
     for place, column in enumerate(columns):
-        for (x, y), text in zip(places[place], column, strict=True):
+        x = 8 + place * (width + gap)
+        top = (rows - len(column)) * pitch / 2
+        for row, text in enumerate(column):
+            y, height = 8 + top + row * pitch, 50
+            if len(column) == 1:
+                y, height = 8, tall
             head, *rest = text.split("\n")
-            canvas.box(x, y, width, 50, "dg-start" if len(columns) - 1 == place else "")
-            canvas.text(x + width / 2, y + (22 if rest else 30), head, "dg-name", "middle")
+            middle = y + height / 2
+            canvas.box(x, y, width, height, "dg-start" if place == len(columns) - 1 else "")
+            canvas.text(x + width / 2, middle + (-3 if rest else 5), head, "dg-name", "middle")
             for line in rest:
-                canvas.text(x + width / 2, y + 40, line, "dg-small", "middle")
-    for left, right in zip(places, places[1:], strict=False):
-        pairs = (
-            zip(left, right, strict=True)
-            if len(left) == len(right)
-            else [(one, other) for one in left for other in right]
-        )
-        for (x, y), (to_x, to_y) in pairs:
-            canvas.line([(x + width, y + 25), (to_x - 2, to_y + 25)], head=True)
-    return canvas.svg(
-        16 + len(columns) * width + (len(columns) - 1) * gap, 16 + tallest * pitch - 16
-    )
+                canvas.text(x + width / 2, middle + 15, line, "dg-small", "middle")
+        if place:
+            busier = max(column, columns[place - 1], key=len)
+            top = (rows - len(busier)) * pitch / 2
+            for row in range(len(busier)):
+                y = 8 + top + row * pitch + 25
+                canvas.line([(x - gap, y), (x - 2, y)], head=True)
+    return canvas.svg(16 + len(columns) * width + (len(columns) - 1) * gap, 16 + tall)
 
 
 _SOCKETS: Final = (
@@ -356,9 +407,8 @@ def picture(name: str) -> str:
 
 def main(folder: str) -> None:
     """Write all pictures into files."""
-    for name in PICTURES:
-        page = textwrap.dedent(f"<!doctype html>\n<style>svg {{ fill: none }}</style>\n{picture(name)}")
-        Path(folder, f"{name}.html").write_text(page, "utf-8")
+    for name, draw in PICTURES.items():
+        Path(folder, f"{name}.svg").write_text(draw(), "utf-8")
 
 
 if __name__ == "__main__":

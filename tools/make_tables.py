@@ -5,8 +5,11 @@ The documentation build puts them into its pages in place of ``<!-- table: NAME 
 Usage: ``make_tables.py NAME`` prints one.
 """
 
+import argparse
 import ast
+import functools
 import inspect
+import re
 import sys
 import textwrap
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -16,11 +19,16 @@ import attrs
 
 import rtms_client
 from rtms_client import codes, config, exceptions
+from rtms_client._runtime.buffers import BufferStatistics
 from rtms_client.enums import OpenIntEnum
+from rtms_client.protocol import CoreStatistics
 
 __all__ = ["TABLES", "table"]
 
 _MIB: Final = 1024 * 1024
+_HELP_WIDTH: Final = 84
+# Where a rule comes from, which concerns those who work on the code.
+_NOTES: Final = re.compile(r",? \((?:[a-z]+ )*notes, [^()]*\)")
 
 
 def _markdown(header: Iterable[str], rows: Iterable[Iterable[object]]) -> str:
@@ -41,6 +49,8 @@ def _field_docs(kind: type) -> dict[str, str]:
                 value=ast.Constant(value=str() as doc)
             ):
                 docs[name] = " ".join(doc.split())
+            case _:
+                pass
     return docs
 
 
@@ -52,7 +62,7 @@ def _role(name: str) -> str:
 
 def _linked(doc: str) -> str:
     """Turn the marks of docstrings into those of Markdown."""
-    return doc.replace("``", "`")
+    return _NOTES.sub("", doc).replace("``", "`")
 
 
 def _size(value: int) -> str:
@@ -126,7 +136,7 @@ def _audio() -> str:
 def _tree(kind: type[exceptions.RTMSError], depth: int = 0) -> Iterator[tuple[str, str, str]]:
     """Go through the exceptions, parents first."""
     summary = (kind.__doc__ or "").split("\n\n", 1)[0]
-    indent = "&emsp;" * depth + ("↳ " if depth else "")
+    indent = "&emsp;" * depth + ("↳&nbsp;" if depth else "")
     yield (
         f"{indent}{_role(kind.__name__)}",
         _linked(" ".join(summary.split())),
@@ -151,12 +161,42 @@ def _codes(table: Mapping[int, codes.Explanation]) -> str:
     )
 
 
+def _statistics(kind: type[attrs.AttrsInstance]) -> str:
+    docs = _field_docs(kind)
+    return _markdown(
+        ("field", "meaning"),
+        ((f"`{name}`", _linked(docs.get(name, ""))) for name in attrs.fields_dict(kind)),
+    )
+
+
+def _commands() -> str:
+    """Return the help of each command, as wide as a page."""
+    from rtms_client._cli.parser import make_parser  # noqa: PLC0415  # not needed by the others
+
+    [commands] = [
+        action.choices
+        for action in make_parser()._actions  # noqa: SLF001  # argparse has no public way
+        if isinstance(action, argparse._SubParsersAction)  # noqa: SLF001
+    ]
+    sections = []
+    for name, parser in commands.items():
+        parser.prog = f"rtms-client {name}"
+        parser.formatter_class = functools.partial(
+            argparse.RawDescriptionHelpFormatter, width=_HELP_WIDTH
+        )
+        sections.append(f"## {name}\n\n```console\n{parser.format_help()}```")
+    return "\n\n".join(sections)
+
+
 TABLES: Final[Mapping[str, Callable[[], str]]] = {
     "timeouts": _timeouts,
     "buffers": _buffers,
     "network": _network,
     "audio": _audio,
     "exceptions": _exceptions,
+    "statistics": lambda: _statistics(CoreStatistics),
+    "buffer-statistics": lambda: _statistics(BufferStatistics),
+    "commands": _commands,
     "status-codes": lambda: _codes(codes.STATUS_CODES),
     "stop-reasons": lambda: _codes(codes.STOP_REASONS),
     "close-codes": lambda: _codes(codes.CLOSE_CODES),

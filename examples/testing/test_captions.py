@@ -1,3 +1,4 @@
+# ruff: noqa: S101  # tests assert
 """How to test an application that is built on rtms_client."""
 
 import asyncio
@@ -17,7 +18,7 @@ async def minutes(client: RTMSClient, started: RTMSStarted) -> list[str]:
 
 def client_for(server: FakeRTMSServer) -> RTMSClient:
     """Make a client that trusts the fake server."""
-    network = NetworkOptions(allowed_hosts=("localhost",), ca_file=server.ca_file)
+    network = NetworkOptions(allowed_hosts=("localhost",), ca_file=server.ca_file, proxy=False)
     return RTMSClient(
         "test-client-id", "test-client-secret", transcript=TranscriptParams(), network=network
     )

@@ -27,7 +27,7 @@ T = TypeVar("T")
 
 BODY: Final = b"""\
 {"event": "meeting.rtms_started", "event_ts": 1790000000000, "payload": {
-"meeting_uuid": "aBcDeFgHiJkLmNoPqRsTuA==", "rtms_stream_id": "11111111-2222-3333-4444-555555555555",
+"meeting_uuid": "aBcDeFgHiJkLmNoPqRsTuA==", "rtms_stream_id": "the-id-of-the-stream",
 "server_urls": "wss://rtms.example.zoom.us:443"}}"""
 """A started webhook as Zoom sends it."""
 MEDIA: Final = ("audio", "video", "share", "transcript", "chat")
@@ -61,7 +61,9 @@ class Zoom:
     @property
     def network(self) -> NetworkOptions:
         """How to reach it."""
-        return NetworkOptions(allowed_hosts=("localhost",), ssl_context=self._server.ssl_context())
+        return NetworkOptions(
+            allowed_hosts=("localhost",), ssl_context=self._server.ssl_context(), proxy=False
+        )
 
     @property
     def ca_file(self) -> Path:
