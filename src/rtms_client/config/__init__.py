@@ -7,8 +7,8 @@ grants is described by the ``...Format`` classes, which hold the same fields wit
 import enum
 import re
 import warnings
-from collections.abc import Awaitable, Callable, Iterable, Mapping
-from typing import TYPE_CHECKING, Any, Final, TypeAlias
+from collections.abc import Awaitable, Callable, Mapping
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 import attrs
 
@@ -18,11 +18,13 @@ from rtms_client.enums import (
     DataOption,
     Language,
     MediaCodec,
-    Product,
     Resolution,
     SampleRate,
 )
 from rtms_client.exceptions import InvalidParameters
+
+from ._checks import not_empty, positive, texts, whole
+from ._stream_info import StreamInfo
 
 if TYPE_CHECKING:
     from os import PathLike
@@ -48,41 +50,6 @@ __all__ = [
     "TranscriptParams",
     "VideoParams",
 ]
-
-
-def _positive(_: object, attribute: "attrs.Attribute[Any]", value: float) -> None:
-    """Validate that a number is above zero."""
-    if not value > 0:
-        raise InvalidParameters(
-            attribute.name, f"expected a number above 0, got {value!r}", "raise it"
-        )
-
-
-def _whole(_: object, attribute: "attrs.Attribute[Any]", value: object) -> None:
-    """Validate that a number which is sent is an integer, because JSON tells 5, 5.0 and true."""
-    if type(value) is not int:
-        raise InvalidParameters(
-            attribute.name, f"expected an int, got {value!r}", "convert it with int()"
-        )
-
-
-def _not_empty(_: object, attribute: "attrs.Attribute[Any]", value: object) -> None:
-    """Validate that a text can be signed and sent; never shows it, for it may be a secret."""
-    if not isinstance(value, str) or not value:
-        got = f"expected a non-empty str, got {type(value).__name__}"
-    elif any("\ud800" <= character <= "\udfff" for character in value):
-        got = "expected text that UTF-8 can express, got lone surrogates"
-    else:
-        return
-    raise InvalidParameters(attribute.name, got, "check where the value comes from")
-
-
-def _texts(values: Iterable[str]) -> tuple[str, ...]:
-    """Widen any iterable of texts; one text alone is a mistake that would pass as its letters."""
-    if isinstance(values, str):
-        raise InvalidParameters("a tuple of texts", f"got the text {values!r}", "write (text,)")
-    return tuple(values)
-
 
 # --- audio ---------------------------------------------------------------------------------------
 
@@ -112,7 +79,7 @@ class AudioFormat:
     channel: AudioChannel = attrs.field(default=AudioChannel.MONO, converter=AudioChannel)
     data_opt: DataOption = attrs.field(default=DataOption.AUDIO_MULTI_STREAMS, converter=DataOption)
     """One packet per speaker and interval (default), or one mixed packet."""
-    send_rate_ms: int = attrs.field(default=20, validator=_whole)
+    send_rate_ms: int = attrs.field(default=20, validator=whole)
     """Duration of one packet in milliseconds."""
 
     @property
@@ -234,7 +201,7 @@ _SHARE_STILLS_FPS_TOLERATED: Final = 5
 class PictureFormat:
     """Video or screen share as the server sends it (messages notes, 3.2 and 3.3)."""
 
-    fps: int = attrs.field(validator=_whole)
+    fps: int = attrs.field(validator=whole)
     """Frames a second at most."""
     codec: MediaCodec = attrs.field(converter=MediaCodec)
     """H264 is one Annex B access unit per frame, JPG and PNG one picture per frame."""
@@ -293,7 +260,7 @@ class VideoParams(PictureFormat):
             range.
     """
 
-    fps: int = attrs.field(default=_VIDEO_STILLS_FPS, validator=_whole)
+    fps: int = attrs.field(default=_VIDEO_STILLS_FPS, validator=whole)
     codec: MediaCodec = attrs.field(
         default=attrs.Factory(
             lambda self: MediaCodec.H264 if self.fps > _VIDEO_STILLS_FPS else MediaCodec.JPG,
@@ -334,7 +301,7 @@ class ShareParams(PictureFormat):
         UserWarning: JPG or PNG at 2 to 5 frames a second.
     """
 
-    fps: int = attrs.field(default=_SHARE_STILLS_FPS, validator=_whole)
+    fps: int = attrs.field(default=_SHARE_STILLS_FPS, validator=whole)
     codec: MediaCodec = attrs.field(
         default=attrs.Factory(
             lambda self: MediaCodec.H264 if self.fps > _SHARE_STILLS_FPS else MediaCodec.JPG,
@@ -404,20 +371,20 @@ class ReconnectPolicy:
     server's own window is running. The waits start over when media flow again.
     """
 
-    first_delay_s: float = attrs.field(default=0.25, validator=_positive)
+    first_delay_s: float = attrs.field(default=0.25, validator=positive)
     """Wait before the first try, in seconds."""
-    base_s: float = attrs.field(default=3.0, validator=_positive)
+    base_s: float = attrs.field(default=3.0, validator=positive)
     """Wait before the second try, in seconds."""
-    factor: float = attrs.field(default=2.0, validator=_positive)
-    cap_s: float = attrs.field(default=30.0, validator=_positive)
+    factor: float = attrs.field(default=2.0, validator=positive)
+    cap_s: float = attrs.field(default=30.0, validator=positive)
     """Longest wait, in seconds."""
     jitter: float = 1.0
     """Share of each wait that is left to chance: 0 is none, 1 is full jitter."""
     attempts: int | None = None
     """Tries at most; `None` for as many as the window allows."""
-    signaling_window_s: float = attrs.field(default=60.0, validator=_positive)
+    signaling_window_s: float = attrs.field(default=60.0, validator=positive)
     """How long the server waits for us after it lost signaling, counted from the first loss."""
-    media_window_s: float = attrs.field(default=65.0, validator=_positive)
+    media_window_s: float = attrs.field(default=65.0, validator=positive)
     """How long the server waits for us after it lost a media connection."""
     duplicate_delays_s: tuple[float, ...] = (1.5, 3.0, 6.0)
     """Waits after the server refused us because it has not noticed the loss (status 8, 15, 16)."""
@@ -456,17 +423,17 @@ class ReconnectPolicy:
 class Timeouts:
     """How long to wait, in seconds."""
 
-    connect_s: float = attrs.field(default=10.0, validator=_positive)
+    connect_s: float = attrs.field(default=10.0, validator=positive)
     """TCP, proxy, TLS and WebSocket upgrade of one connection together."""
-    handshake_s: float = attrs.field(default=10.0, validator=_positive)
+    handshake_s: float = attrs.field(default=10.0, validator=positive)
     """Answer to a signaling or media handshake."""
-    silence_s: float = attrs.field(default=65.0, validator=_positive)
+    silence_s: float = attrs.field(default=65.0, validator=positive)
     """Without any message for so long, a connection counts as dead (lifecycle notes, section 6)."""
-    request_s: float = attrs.field(default=5.0, validator=_positive)
+    request_s: float = attrs.field(default=5.0, validator=positive)
     """Answer to a request inside a running stream."""
-    close_s: float = attrs.field(default=5.0, validator=_positive)
+    close_s: float = attrs.field(default=5.0, validator=positive)
     """Answer to our wish to end the stream; then the connections are closed all the same."""
-    drain_s: float = attrs.field(default=0.5, validator=_positive)
+    drain_s: float = attrs.field(default=0.5, validator=positive)
     """After the end: time for callbacks to work off what was received."""
 
 
@@ -485,8 +452,8 @@ class OverflowPolicy(enum.Enum):
 class BufferLimits:
     """Bounds of one medium's buffer; each consumer has a buffer of its own."""
 
-    max_items: int = attrs.field(validator=_positive)
-    max_bytes: int = attrs.field(validator=_positive)
+    max_items: int = attrs.field(validator=positive)
+    max_bytes: int = attrs.field(validator=positive)
     """Media and text bytes; what Python needs around them is bounded by `max_items`."""
     policy: OverflowPolicy = attrs.field(
         default=OverflowPolicy.DROP_OLDEST, converter=OverflowPolicy
@@ -535,7 +502,7 @@ class NetworkOptions:
     """How to reach the servers, and which servers."""
 
     allowed_hosts: tuple[str, ...] = attrs.field(
-        validator=_host_names, default=("zoom.us", "zoomgov.com"), converter=_texts
+        validator=_host_names, default=("zoom.us", "zoomgov.com"), converter=texts
     )
     """Hosts that server URLs may name; each stands for itself and its subdomains."""
     ca_file: "str | PathLike[str] | None" = None
@@ -545,7 +512,7 @@ class NetworkOptions:
     proxy: str | bool = attrs.field(default=True, repr=False)  # may hold a password
     """URL of a proxy (``http``, ``https``; ``socks5`` if python-socks is installed); `True` takes
     the system's, `False` none."""
-    max_message_bytes: int = attrs.field(default=16 * _MIB, validator=_positive)
+    max_message_bytes: int = attrs.field(default=16 * _MIB, validator=positive)
     """Largest message to accept; a larger one ends its connection with close code 1009."""
     allow_plaintext: bool = False
     """Accept ``ws`` URLs. For tests only: Zoom requires TLS."""
@@ -558,8 +525,8 @@ class NetworkOptions:
 class Credentials:
     """Client id and secret of the Zoom app, or SDK key and secret of Video SDK."""
 
-    client_id: str = attrs.field(validator=_not_empty)
-    client_secret: str = attrs.field(repr=False, validator=_not_empty)
+    client_id: str = attrs.field(validator=not_empty)
+    client_secret: str = attrs.field(repr=False, validator=not_empty)
     """Key of the HMAC signatures; never logged, never shown."""
 
 
@@ -567,30 +534,8 @@ class Credentials:
 class Signature:
     """A handshake signature made elsewhere, for applications that keep the secret elsewhere."""
 
-    value: str = attrs.field(repr=False, validator=_not_empty)
+    value: str = attrs.field(repr=False, validator=not_empty)
     """64 hexadecimal digits; see `handshake_signature`."""
-
-
-@attrs.frozen(kw_only=True)
-class StreamInfo:
-    """What it takes to join a stream; usually read from a started webhook."""
-
-    product: Product = attrs.field(default=Product.MEETING, converter=Product)
-    product_id: str = attrs.field(validator=_not_empty)
-    """UUID of the meeting or webinar, id of the session, engagement or call; as received."""
-    stream_id: str = attrs.field(validator=_not_empty)
-    """``rtms_stream_id``; an opaque text."""
-    server_urls: tuple[str, ...] = attrs.field(converter=_texts)
-    """URLs of the signaling server; the first usable one is taken."""
-    event_ts_ms: int | None = None
-    """When the stream started, Unix time in milliseconds; dates the buffered audio."""
-    account_id: str | None = None
-    operator_id: str | None = None
-    is_original_host: bool | None = None
-    alternate_id: str | None = None
-    """A second id that names the same webinar; tried once when the first is refused."""
-    extra: Mapping[str, object] = attrs.field(factory=dict, repr=False, hash=False)
-    """Fields of the webhook that this version does not know."""
 
 
 CredentialsSource: TypeAlias = (
