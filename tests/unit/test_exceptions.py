@@ -33,6 +33,7 @@ SAMPLES: tuple[ex.RTMSError, ...] = (
     ex.AnswerTimeout("audio", "an answer to the handshake", 10.0),
     ex.ConnectionLost("audio", 1006, "reset by peer"),
     ex.ConnectionSilent("signaling", 65.0),
+    ex.StreamLost("audio", 65.04, ((0.0, "reset by peer"), (3.25, "connection refused"))),
     ex.StreamStopped(StopReason.KEEP_ALIVE_TIMEOUT),
     ex.RequestFailed("stream state", StatusCode.INVALID_RTMS_SESSION_ID, ""),
     ex.BufferOverflow("audio", 20000, 12800000),
@@ -108,6 +109,11 @@ TEXTS = {
     ex.ConnectionSilent: (
         "signaling: expected a message or keep-alive within 65 s, got nothing; check network, "
         "proxy and firewall time-outs"
+    ),
+    ex.StreamLost: (
+        "audio: expected the connection back, gave up after 65.0 s; the server ends the stream by "
+        "itself: wait for a new started webhook, or start RTMS again over the REST API (+0.0 s "
+        "reset by peer; +3.2 s connection refused)"
     ),
     ex.StreamStopped: (
         "stream stopped with reason 24 KEEP_ALIVE_TIMEOUT: three keep-alives stayed unanswered; "

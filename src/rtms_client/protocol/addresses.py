@@ -10,15 +10,20 @@ from rtms_client.exceptions import HostNotAllowed
 
 __all__ = ["check_url", "origin", "signaling_url"]
 
-_HOST: Final = re.compile(r"[a-z0-9.-]+|[0-9a-f:.]+")
+_HOST: Final = re.compile(r"[a-z0-9-]+(\.[a-z0-9-]+)*|[0-9a-f:.]*:[0-9a-f:.]*")
+_UNPRINTABLE: Final = re.compile(r"[^!-~]")  # parsers disagree about white space and its kind
+_SCHEME: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]{,19}")
+_AUTHORITY_END: Final = re.compile(r"[/?#\\]")
 _SHOWN_URL: Final = 100
 
 
 def origin(url: str) -> str:
     """Return scheme, host and port of a URL, for logs and errors: no path, no credentials."""
-    match = re.match(r"[^/?#]*//(?:[^/?#@]*@)?([^/?#@]*)", url)
-    scheme = url.partition(":")[0][:_SHOWN_URL]
-    return f"{scheme}://{match[1][:_SHOWN_URL]}" if match else repr(url[:_SHOWN_URL])
+    scheme, separator, rest = url.partition("://")
+    if not separator or not _SCHEME.fullmatch(scheme):
+        scheme, rest = "(no scheme)", url
+    authority = _AUTHORITY_END.split(rest, maxsplit=1)[0].rpartition("@")[2]
+    return f"{scheme}://{_UNPRINTABLE.sub('?', authority[:_SHOWN_URL])}"
 
 
 def check_url(url: str, network: NetworkOptions) -> str:
@@ -35,7 +40,13 @@ def check_url(url: str, network: NetworkOptions) -> str:
         raise HostNotAllowed(origin(url), f"expected a URL, got: {error}") from None
     if parts.scheme != "wss" and not (parts.scheme == "ws" and network.allow_plaintext):
         raise HostNotAllowed(origin(url), "expected a wss URL")
-    if "@" in parts.netloc or parts.fragment or port == 0 or not _HOST.fullmatch(host):
+    if (
+        _UNPRINTABLE.search(url)
+        or "@" in parts.netloc
+        or parts.fragment
+        or port == 0
+        or not _HOST.fullmatch(host)
+    ):
         raise HostNotAllowed(origin(url), "expected a URL of host, port, path and query only")
     if not any(
         host == allowed or host.endswith(f".{allowed}")

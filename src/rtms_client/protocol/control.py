@@ -5,8 +5,9 @@ from collections.abc import Iterable
 from rtms_client import events as ev
 from rtms_client._wire import inbound, outbound
 from rtms_client._wire.codec import Message
+from rtms_client.codes import Retry, explain_status
 from rtms_client.config import StreamInfo, VideoParams
-from rtms_client.enums import DataOption, MediaType, MessageType, StatusCode
+from rtms_client.enums import DataOption, MediaType, MessageType
 from rtms_client.exceptions import (
     AnswerTimeout,
     InvalidState,
@@ -89,7 +90,7 @@ class Control:
         if subscribe:
             self._subscriptions += changed
         link = self._connections.signaling
-        if link is not None and link.machine.accepts(LinkInput.REQUEST):
+        if changed and link is not None and link.machine.accepts(LinkInput.REQUEST):
             message = outbound.event_subscription(changed, subscribe=subscribe)
             self._connections.send(link, message)
 
@@ -153,6 +154,7 @@ class Control:
             MessageType.SESSION_STATE_RESP,
             "session state",
             now,
+            session_id=known,
         )
 
     def restore_events(self) -> None:
@@ -188,10 +190,10 @@ class Control:
     def _outcome(self, request: Request, reply: inbound.Reply) -> inbound.Reply | RTMSError:
         """Tell a good answer from a refusal, and announce changes of the individual video."""
         video = reply.kind == MessageType.VIDEO_SUBSCRIPTION_RESP
-        good = (
-            {StatusCode.OK, StatusCode.DUPLICATE_VIDEO_SUBSCRIPTION} if video else {StatusCode.OK}
-        )
-        refused = reply.status not in good and (video or reply.state is None)
+        if reply.status is None:
+            refused = reply.state is None  # answers with a state need no status
+        else:
+            refused = explain_status(reply.status).retry not in {Retry.OK, Retry.HARMLESS}
         if video:
             asked = request.subscribe if reply.subscribed is None else reply.subscribed
             self._intake.add(
@@ -236,6 +238,7 @@ class Control:
         now: float,
         *,
         user_id: int | None = None,
+        session_id: str | None = None,
         subscribe: bool = True,
     ) -> int:
         """Send a request on signaling and note that its answer is awaited."""
@@ -250,5 +253,6 @@ class Control:
             description,
             now + self._options.timeouts.request_s,
             user_id=user_id,
+            session_id=session_id,
             subscribe=subscribe,
         ).token

@@ -70,12 +70,12 @@ class Intake:
         self._sequence = 0
 
     def number(self) -> int:
-        """Return the next sequence number."""
-        self._sequence += 1
-        return self._sequence
+        """Return the next sequence number; it is used up when an item with it is added."""
+        return self._sequence + 1
 
     def add(self, event: ev.SessionEvent) -> None:
         """Take an event that the library itself has something to say with."""
+        self._sequence = event.sequence
         self.items.append(event)
         self.roster.apply(event)
 
@@ -92,7 +92,7 @@ class Intake:
             return
         if self._cipher is not None:
             message = self._cipher.decrypt(kind, message)
-        number = self._sequence + 1
+        number = self.number()
         frame = media_frame(kind, message, number, granted, self.statistics.flaws)
         if not self._seen[medium].add(frame):
             self.statistics.duplicates += 1

@@ -39,8 +39,8 @@ class LinkInput(MachineInput):
     ACCEPTED = ("accepted handshake (2, 4)", True)
     REJECTED = ("refused handshake (2, 4)", True)
     KEEP_ALIVE = ("keep-alive (12)", True)
-    NOTICE = ("event or state (6, 8, 9)", True)
-    MEDIA = ("media (14 to 18, 23 to 27)", True)
+    NOTICE = ("event, state or metadata (6, 8, 9, 23 to 27)", True)
+    MEDIA = ("media (14 to 18)", True)
     REPLY = ("reply (11, 20, 22, 29)", True)
     REQUEST = ("request", False)
     CLOSE = ("close", False)
@@ -133,12 +133,17 @@ class Link:
 
     def __init__(self, number: int, media: MediaType | None, url: str) -> None:
         self.number, self.media, self.url = number, media, url
-        self.endpoint = "signaling" if media is None else (media.name or "media").lower()
+        self.endpoint = self.name_of(media)
         self.deadline: float | None = None
         self.heard = 0.0
         self.machine: Machine[LinkState, LinkInput] = Machine(
             self.endpoint, SIGNALING_TABLE if media is None else MEDIA_TABLE, LinkState.IDLE
         )
+
+    @staticmethod
+    def name_of(media: MediaType | None) -> str:
+        """Name a connection, for errors and logs."""
+        return "signaling" if media is None else (media.name or "media").lower()
 
     def carries(self, medium: MediaType) -> bool:
         """Tell whether a medium may come over this connection."""

@@ -5,7 +5,7 @@ from typing import Final, TypeAlias
 
 import attrs
 
-from rtms_client._wire.outbound import MediaParams
+from rtms_client._wire.outbound import Identity, MediaParams
 from rtms_client.config import NetworkOptions, ReconnectPolicy, StreamInfo, Timeouts
 from rtms_client.enums import (
     ContactCenterEventType,
@@ -80,6 +80,16 @@ class Candidate:
     product_id: str
     after: frozenset[int] = frozenset()
 
+    def identity(self, info: StreamInfo, options: SessionOptions) -> Identity:
+        """Return what the handshakes prove when the stream is named this way."""
+        return Identity(
+            id_key=self.id_key,
+            product_id=self.product_id,
+            stream_id=info.stream_id,
+            signature=options.sign(self.product_id),
+            protocol_version=options.protocol_version,
+        )
+
 
 def candidates(info: StreamInfo, id_key: str | None) -> list[Candidate]:
     """Return the ways to name a stream, first choice first (protocol notes, rows 1 and 2)."""
@@ -129,6 +139,8 @@ def check_subscriptions(events: Iterable[EventSubscription]) -> tuple[EventSubsc
     for event in checked:
         if not isinstance(event, Mapping) and event in _AUTOMATIC:
             raise InvalidParameters(
-                "events", f"event {event.name} comes unasked", "leave it out of the subscription"
+                "events",
+                f"event {EventType(event).name} comes unasked",
+                "leave it out of the subscription",
             )
     return checked

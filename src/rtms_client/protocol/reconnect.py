@@ -256,7 +256,7 @@ class Recoveries:
     def _interrupted(self, media: MediaType | None, error: RTMSError) -> None:
         intake = self._intake
         intake.statistics.interruptions += 1
-        intake.interrupt(self._media if media in {None, MediaType.ALL} else [media])
+        intake.interrupt(self._media if media is None or media == MediaType.ALL else [media])
         intake.add(StreamInterrupted(sequence=intake.number(), media=media, cause=error))
 
     def _ask(self, recovery: Recovery, delay_s: float | None, error: RTMSError) -> float | None:

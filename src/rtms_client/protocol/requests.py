@@ -1,7 +1,7 @@
 """Requests that wait for a reply.
 
-Replies do not say which request they answer; they are paired by kind, by user where there is one,
-and in order (messages notes, 6.4 and 7).
+Replies do not say which request they answer; they are paired by kind, by user or session where
+there is one, and in order (messages notes, 6.4 and 7).
 """
 
 import attrs
@@ -23,8 +23,17 @@ class Request:
     description: str
     deadline: float
     user_id: UserId | None = None
+    session_id: str | None = None
     subscribe: bool = True
     """Of a video subscription: what was asked for, because the reply does not say."""
+
+    def answered_by(self, reply: Reply) -> bool:
+        """Tell whether a reply may be the answer: an id that it does not repeat may be any."""
+        return (
+            reply.kind == self.reply_kind
+            and (self.user_id is None or reply.user_id in {None, self.user_id})
+            and (self.session_id is None or reply.session_id in {None, self.session_id})
+        )
 
 
 class Requests:
@@ -43,6 +52,7 @@ class Requests:
         deadline: float,
         *,
         user_id: UserId | None = None,
+        session_id: str | None = None,
         subscribe: bool = True,
     ) -> Request:
         """Note a request that is about to be sent."""
@@ -52,6 +62,7 @@ class Requests:
             description=description,
             deadline=deadline,
             user_id=user_id,
+            session_id=session_id,
             subscribe=subscribe,
         )
         self._next_token += 1
@@ -61,9 +72,7 @@ class Requests:
     def take(self, reply: Reply) -> Request | None:
         """Remove and return the request that a reply answers; `None` when nobody asked."""
         for request in self._waiting:
-            if request.reply_kind == reply.kind and (
-                request.user_id is None or reply.user_id in {None, request.user_id}
-            ):
+            if request.answered_by(reply):
                 self._waiting.remove(request)
                 return request
         return None

@@ -5,7 +5,7 @@ from typing import Final, TypeVar
 
 import attrs
 
-from rtms_client.enums import SessionState
+from rtms_client.enums import SessionState, StopReason
 from rtms_client.events import (
     ActiveSpeakerChanged,
     FirstPacket,
@@ -34,6 +34,8 @@ class Roster:
     started_ms: int | None = None
     """Start of the session on the server's clock (event 1)."""
     sessions: dict[str, SessionState] = attrs.field(factory=dict[str, SessionState])
+    stop_reason: StopReason | None = None
+    """Why the last session stopped; `None` while one goes on."""
 
     def apply(self, event: SessionEvent) -> None:
         """Take one event into account; joins are upserts (messages notes, 5.3)."""
@@ -51,9 +53,10 @@ class Roster:
                 self.sharer = None
             case FirstPacket(timestamp_ms=timestamp) if self.started_ms is None:
                 self.started_ms = timestamp
-            case SessionStateChanged(session_id=str(session), state=state):
+            case SessionStateChanged(session_id=str(session), state=state, reason=reason):
                 self.sessions.pop(session, None)  # the newest stands last
                 _update(self.sessions, [(session, state)])
+                self.stop_reason = reason if self.all_sessions_stopped else None
             case _:
                 pass
 

@@ -39,7 +39,7 @@ from rtms_client.protocol.control import Control
 from rtms_client.protocol.intake import Intake
 from rtms_client.protocol.links import Link, LinkInput, LinkState
 from rtms_client.protocol.machine import Machine
-from rtms_client.protocol.options import Candidate, SessionOptions, candidates
+from rtms_client.protocol.options import SessionOptions, candidates
 from rtms_client.protocol.outputs import Action, Granted
 from rtms_client.protocol.phases import SESSION_TABLE, Phase, SessionInput
 from rtms_client.protocol.reconnect import Recoveries
@@ -105,7 +105,7 @@ class StreamSession:
         )
         self._machine: Machine[Phase, SessionInput] = Machine("stream", SESSION_TABLE, Phase.IDLE)
         self._candidates = candidates(info, options.id_key)
-        self._identity = self._identify(self._candidates.pop(0))
+        self._identity = self._candidates.pop(0).identity(info, options)
         self._server_urls = info.server_urls
         self._media_urls: dict[MediaType, str] = {}
         self._protocol_version: int | None = None
@@ -185,6 +185,7 @@ class StreamSession:
             self._machine.feed(SessionInput.CLOSE)
             link.machine.feed(LinkInput.CLOSE)
             self._closing_deadline = now + self.options.timeouts.close_s
+            self._recoveries.clear()
             self.changed = True
             self._connections.send(link, outbound.close_request(self.info.stream_id))
         elif self.phase is not Phase.CLOSING:
@@ -220,10 +221,15 @@ class StreamSession:
         Args:
             server_urls: URLs of the webhook; empty to keep the known ones.
             now: The present time.
+
+        Raises:
+            HostNotAllowed: No URL of the webhook may be opened; nothing changes.
         """
+        urls = tuple(server_urls) or self._server_urls
+        signaling_url(urls, self.options.network)
         if not self._machine.accepts(SessionInput.SIGNALING_LOST):
             return
-        self._server_urls = tuple(server_urls) or self._server_urls
+        self._server_urls = urls
         link = self._connections.signaling
         if link is not None and link.machine.state is LinkState.READY:
             self._connections.close(link)
@@ -243,10 +249,10 @@ class StreamSession:
         link = self._connections.get(connection)
         if link is None:
             return
+        link.machine.feed(LinkInput.OPENED)
         link.heard = now
         link.deadline = now + self.options.timeouts.handshake_s
         self.changed = True
-        link.machine.feed(LinkInput.OPENED)
         if link.media is None:
             message = outbound.signaling_handshake(
                 self._identity, buffer_data=self.options.buffer_data
@@ -402,21 +408,12 @@ class StreamSession:
 
     # --- the steps of a stream -------------------------------------------------------------------
 
-    def _identify(self, candidate: Candidate) -> outbound.Identity:
-        return outbound.Identity(
-            id_key=candidate.id_key,
-            product_id=candidate.product_id,
-            stream_id=self.info.stream_id,
-            signature=self.options.sign(candidate.product_id),
-            protocol_version=self.options.protocol_version,
-        )
-
     def _identity_refused(self, answer: inbound.SignalingAnswer, now: float) -> None:
         """Try the next way to name the stream, if the refusal makes it worth a try."""
-        while self._candidates:
-            candidate = self._candidates.pop(0)
+        for index, candidate in enumerate(self._candidates):
             if answer.status in candidate.after:
-                self._identity = self._identify(candidate)
+                del self._candidates[: index + 1]
+                self._identity = candidate.identity(self.info, self.options)
                 self._open_signaling(now)
                 return
         error = HandshakeRejected.for_status("signaling", answer.status, answer.reason)
@@ -434,29 +431,28 @@ class StreamSession:
             wanted = {MediaType.ALL: shared}
         else:
             wanted = {medium: urls.get(medium, shared or "") for medium in self.options.params}
+        wanted = {medium: url for medium, url in wanted.items() if medium not in self._refusals}
+        try:
+            for medium, url in wanted.items():
+                if url:
+                    self._media_urls[medium] = check_url(url, self.options.network)
+                    self._connections.open(medium, url, now)
+        except RTMSError as error:
+            self._end(error)
+            return
         for medium, url in wanted.items():
-            if self.phase is Phase.CLOSED:  # strict mode ends with the first refusal
-                return
-            if medium in self._refusals:
-                continue
             if not url:
-                error = MediaNotAvailable((medium.name or "").lower(), None, "")
-                self._refused(medium, error, now)
-                continue
-            try:
-                self._media_urls[medium] = check_url(url, self.options.network)
-            except RTMSError as error:
-                self._end(error)
-                return
-            self._connections.open(medium, url, now)
+                self._unavailable(medium, MediaNotAvailable(Link.name_of(medium), None, ""))
+        self.changed = True
         self._check_media(now)
 
     def _settle(self, link: Link, now: float) -> None:
         """Acknowledge a media connection on signaling (lifecycle notes, section 5)."""
         link.deadline = None
-        if self._connections.signaling is not None:
-            ready = outbound.client_ready(self.info.stream_id)
-            self._connections.send(self._connections.signaling, ready)
+        self.changed = True
+        signaling = self._connections.signaling
+        if signaling is not None and signaling.machine.accepts(LinkInput.REQUEST):
+            self._connections.send(signaling, outbound.client_ready(self.info.stream_id))
             if link.carries(MediaType.VIDEO):
                 self.control.restore_video(now)
         self._recoveries.connected(link.media, now)
@@ -466,7 +462,7 @@ class StreamSession:
         """Move on when no media connection is under way any more."""
         links = self._connections.media()
         absent = self._recoveries.absent()
-        if not links and not absent and self._refusals:
+        if self._refusals and (self.options.strict or not (links or absent)):
             self._end(next(iter(self._refusals.values())))
         if self.phase not in {Phase.CONNECTING_MEDIA, Phase.RECONNECTING_MEDIA}:
             return
@@ -504,11 +500,16 @@ class StreamSession:
                 )
             )
             if self.options.strict:
-                self._end(ParametersDowngraded((medium.name or "").lower(), changes))
+                self._end(ParametersDowngraded(Link.name_of(medium), changes))
                 return
 
     def _refused(self, media: MediaType, error: RTMSError, now: float) -> None:
         """Go on without a medium; it is the end when none is left or in strict mode."""
+        self._unavailable(media, error)
+        self._check_media(now)
+
+    def _unavailable(self, media: MediaType, error: RTMSError) -> None:
+        """Announce that a medium will not come."""
         concerned = list(self.options.params) if media == MediaType.ALL else [media]
         self._refusals.update(dict.fromkeys([media, *concerned], error))
         for medium in concerned:
@@ -520,10 +521,6 @@ class StreamSession:
                     reason=str(error),
                 )
             )
-        if self.options.strict:
-            self._end(error)
-        else:
-            self._check_media(now)
 
     def _media_interrupted(self, media: MediaType | None, now: float) -> None:
         """Reopen what the server says it lost (scenario 3); often it does not say which."""
@@ -554,6 +551,8 @@ class StreamSession:
     ) -> None:
         """Plan the next try, or give up: the medium, or with signaling the stream."""
         self.changed = True
+        if self.phase is Phase.CLOSING:
+            return
         if self.options.reconnect is None:
             refused = media is not None and isinstance(error, HandshakeRejected)
             if media is not None and refused:
@@ -580,7 +579,7 @@ class StreamSession:
 
     def _stop_error(self) -> RTMSError | None:
         """Return the error for an end that the server announced, if it was no normal end."""
-        reason = self.stop_reason
+        reason = self.stop_reason = self.stop_reason or self.intake.roster.stop_reason
         if reason is None or self.phase is Phase.CLOSING:
             return None
         return StreamStopped(reason) if explain_stop(reason).retry is Retry.RESTART else None
