@@ -30,6 +30,7 @@ extensions = [
 ]
 exclude_patterns = ["_build"]
 html_theme = "furo"
+pygments_dark_style = "monokai"
 html_title = f"rtms_client {release}"
 html_static_path = ["_static"]
 html_css_files = ["diagrams.css"]
@@ -43,7 +44,7 @@ myst_heading_anchors = 3
 
 autodoc_member_order = "bysource"
 default_role = "py:obj"
-python_maximum_signature_line_length = 88
+python_maximum_signature_line_length = 130
 autodoc_typehints_format = "short"
 napoleon_numpy_docstring = False
 
