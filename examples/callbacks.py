@@ -25,6 +25,7 @@ from rtms_client import (
     RTMSError,
     RTMSStream,
     SessionEvent,
+    Timeouts,
     TranscriptParams,
     TranscriptSegment,
     parse_started,
@@ -34,7 +35,11 @@ from rtms_client import (
 def make_client(network: NetworkOptions) -> tuple[RTMSClient, Counter[str]]:
     """Make a client with callbacks, and the counter of speech that they fill."""
     client = RTMSClient.from_env(
-        audio=AudioParams(), transcript=TranscriptParams(), chat=ChatParams(), network=network
+        audio=AudioParams(),
+        transcript=TranscriptParams(),
+        chat=ChatParams(),
+        network=network,
+        timeouts=Timeouts(drain_s=10),  # after the end, let the callbacks finish
     )
     speech_ms: Counter[str] = Counter()
 

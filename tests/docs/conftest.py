@@ -31,7 +31,7 @@ BODY: Final = b"""\
 "server_urls": "wss://rtms.example.zoom.us:443"}}"""
 """A started webhook as Zoom sends it."""
 MEDIA: Final = ("audio", "video", "share", "transcript", "chat")
-_NOTICE_S: Final = 0.05
+_NOTICE_S: Final = 0.1
 _LEISURELY: Final = 10
 
 
@@ -91,6 +91,8 @@ class Zoom:
     async def _end(self, stream: FakeStream) -> None:
         """Announce the end a moment before the sockets close."""
         await stream.played.wait()
+        for connection in tuple(stream.media):
+            await connection.flush()
         stream.change_state(StreamState.TERMINATING, StopReason.MEETING_ENDED)
         await asyncio.sleep(_NOTICE_S)
         await stream.terminate(announce=False)
