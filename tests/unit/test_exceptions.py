@@ -37,6 +37,19 @@ SAMPLES: tuple[ex.RTMSError, ...] = (
     ex.StreamStopped(StopReason.KEEP_ALIVE_TIMEOUT),
     ex.RequestFailed("stream state", StatusCode.INVALID_RTMS_SESSION_ID, ""),
     ex.BufferOverflow("audio", 20000, 12800000),
+    ex.WebhookError("anything"),
+    ex.WebhookTooLarge(10_485_760, 1_048_576),
+    ex.WebhookSignatureMissing("x-zm-signature"),
+    ex.WebhookSignatureMalformed("x-zm-signature", "v0= and 64 hexadecimal digits"),
+    ex.WebhookTimestampRejected(301.0, 300.0),
+    ex.WebhookSignatureMismatch(2),
+    ex.WebhookUnreadable("a webhook", "nothing"),
+    ex.WebhookNotUtf8("JSON in UTF-8", "other bytes"),
+    ex.WebhookNotJson("JSON", "other text"),
+    ex.WebhookDuplicateKeys("each key once", "a key twice"),
+    ex.WebhookTooDeep("at most 32 levels of JSON", "more"),
+    ex.WebhookNotObject("a JSON object", "a list"),
+    ex.WebhookIncomplete("rtms_stream_id", "none"),
     ex.InternalError("KeyError"),
 )
 
@@ -127,6 +140,33 @@ TEXTS = {
         "audio: expected the consumer to keep up, got 20000 items (12800000 bytes) waiting; "
         "consume faster, raise BufferLimits, or choose a policy that drops"
     ),
+    ex.WebhookTooLarge: (
+        "expected a body of at most 1048576 bytes, got 10485760; Zoom's webhooks are far smaller, "
+        "so look at who sends this"
+    ),
+    ex.WebhookSignatureMissing: (
+        "expected the header x-zm-signature, got none; the request is not Zoom's, or a proxy or "
+        "the framework dropped the header"
+    ),
+    ex.WebhookSignatureMalformed: (
+        "expected v0= and 64 hexadecimal digits in the header x-zm-signature, got something else; "
+        "the request is not Zoom's, or a proxy changed the header"
+    ),
+    ex.WebhookTimestampRejected: (
+        "expected a request signed within 300 s of now, got one 301 s old; verify before any "
+        "queue, and set this machine's clock"
+    ),
+    ex.WebhookSignatureMismatch: (
+        "expected a signature made with one of 2 secrets, got another; pass the app's secret token "
+        "(not the client secret) and the body exactly as received, not parsed and written again"
+    ),
+    ex.WebhookUnreadable: "expected a webhook, got nothing",
+    ex.WebhookNotUtf8: "expected JSON in UTF-8, got other bytes",
+    ex.WebhookNotJson: "expected JSON, got other text",
+    ex.WebhookDuplicateKeys: "expected each key once, got a key twice",
+    ex.WebhookTooDeep: "expected at most 32 levels of JSON, got more",
+    ex.WebhookNotObject: "expected a JSON object, got a list",
+    ex.WebhookIncomplete: "expected rtms_stream_id, got none",
     ex.InternalError: (
         "unexpected KeyError inside the library; please report it with its traceback"
     ),
@@ -276,6 +316,44 @@ def test_silence_is_a_loss() -> None:
         1006,
         "nothing arrived for 65 s",
         65.0,
+    )
+
+
+# What a web framework answers, written out.
+HTTP_STATUS: dict[type[ex.WebhookError], int] = {
+    ex.WebhookError: 400,
+    ex.WebhookTooLarge: 413,
+    ex.WebhookSignatureMissing: 401,
+    ex.WebhookSignatureMalformed: 401,
+    ex.WebhookTimestampRejected: 401,
+    ex.WebhookSignatureMismatch: 401,
+    ex.WebhookUnreadable: 400,
+    ex.WebhookNotUtf8: 400,
+    ex.WebhookNotJson: 400,
+    ex.WebhookDuplicateKeys: 400,
+    ex.WebhookTooDeep: 400,
+    ex.WebhookNotObject: 400,
+    ex.WebhookIncomplete: 422,
+}
+
+
+def test_refused_webhooks_name_the_answer() -> None:
+    """Each refusal of a webhook says with which status to answer."""
+    refusals = [error for error in SAMPLES if isinstance(error, ex.WebhookError)]
+    assert {type(error): error.http_status for error in refusals} == HTTP_STATUS
+
+
+def test_unreadable_webhook_is_a_mistake_of_the_server() -> None:
+    """Who reads webhooks without verifying them catches what other bad messages raise."""
+    assert issubclass(ex.WebhookUnreadable, ex.RemoteProtocolError)
+    assert not issubclass(ex.WebhookSignatureMismatch, ex.RemoteProtocolError)
+
+
+def test_webhook_from_the_future() -> None:
+    """A clock that is wrong shows by its direction."""
+    assert str(ex.WebhookTimestampRejected(-301.5, 300.0)) == (
+        "expected a request signed within 300 s of now, got one 302 s ahead; verify before any "
+        "queue, and set this machine's clock"
     )
 
 

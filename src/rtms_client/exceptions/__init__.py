@@ -27,6 +27,19 @@
     ├── StreamStopped                    the server ended the stream for a technical reason
     ├── RequestFailed                    the server refused a request inside a running stream
     ├── BufferOverflow                   a buffer with policy "close" was full
+    ├── WebhookError                     a webhook was refused; has the HTTP status to answer
+    │   ├── WebhookTooLarge              413: body over the limit
+    │   ├── WebhookSignatureMissing      401: no signature or no timestamp
+    │   ├── WebhookSignatureMalformed    401: signature or timestamp not in Zoom's form
+    │   ├── WebhookTimestampRejected     401: too old, or from the future
+    │   ├── WebhookSignatureMismatch     401: made with another secret or for another body
+    │   └── WebhookUnreadable            400: (a RemoteProtocolError) no use can be made of it
+    │       ├── WebhookNotUtf8
+    │       ├── WebhookNotJson
+    │       ├── WebhookDuplicateKeys
+    │       ├── WebhookTooDeep
+    │       ├── WebhookNotObject
+    │       └── WebhookIncomplete        422: lacks what the notification cannot do without
     └── InternalError                    a fault of this library
 
 Exceptions carry their facts as attributes and as ``args``, so that they pickle; the text is made on
@@ -35,12 +48,29 @@ demand, says what was expected, what came and what to do, and holds no secret, n
 
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import ClassVar, Final
+from typing import Final
 
 from typing_extensions import override
 
 from rtms_client.codes import explain_close, explain_status, explain_stop
 from rtms_client.enums import StatusCode, StopReason
+
+from ._base import RemoteProtocolError, RTMSError
+from ._webhooks import (
+    WebhookDuplicateKeys,
+    WebhookError,
+    WebhookIncomplete,
+    WebhookNotJson,
+    WebhookNotObject,
+    WebhookNotUtf8,
+    WebhookSignatureMalformed,
+    WebhookSignatureMismatch,
+    WebhookSignatureMissing,
+    WebhookTimestampRejected,
+    WebhookTooDeep,
+    WebhookTooLarge,
+    WebhookUnreadable,
+)
 
 __all__ = [
     "AnswerTimeout",
@@ -69,14 +99,20 @@ __all__ = [
     "StreamNotFound",
     "StreamStopped",
     "UnsupportedMessageFormat",
+    "WebhookDuplicateKeys",
+    "WebhookError",
+    "WebhookIncomplete",
+    "WebhookNotJson",
+    "WebhookNotObject",
+    "WebhookNotUtf8",
+    "WebhookSignatureMalformed",
+    "WebhookSignatureMismatch",
+    "WebhookSignatureMissing",
+    "WebhookTimestampRejected",
+    "WebhookTooDeep",
+    "WebhookTooLarge",
+    "WebhookUnreadable",
 ]
-
-
-class RTMSError(Exception):
-    """Root of all errors of this library."""
-
-    retryable: ClassVar[bool] = False
-    """Whether the same call may succeed later without a change on our side."""
 
 
 class LocalProtocolError(RTMSError):
@@ -137,26 +173,6 @@ class InvalidState(LocalProtocolError):
     @override
     def __str__(self) -> str:
         return f"cannot {self.operation} in state {self.state}; {self.hint}"
-
-
-class RemoteProtocolError(RTMSError):
-    """The server sent something that the protocol does not allow at this point.
-
-    The library reports such messages as `Unrecognized` items and goes on; the error is raised only
-    where there is nothing to go on with.
-
-    Args:
-        expected: What would have been in order.
-        got: What came, without payload.
-    """
-
-    def __init__(self, expected: str, got: str) -> None:
-        super().__init__(expected, got)
-        self.expected, self.got = expected, got
-
-    @override
-    def __str__(self) -> str:
-        return f"expected {self.expected}, got {self.got}"
 
 
 class UnsupportedMessageFormat(RemoteProtocolError):
