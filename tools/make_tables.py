@@ -142,8 +142,11 @@ def _tree(kind: type[exceptions.RTMSError], depth: int = 0) -> Iterator[tuple[st
         _linked(" ".join(summary.split())),
         "yes" if kind.retryable else "",
     )
-    for child in kind.__subclasses__():
-        if child.__name__ in exceptions.__all__:
+    drawn = exceptions.__doc__ or ""  # has them in a good order
+    for child in sorted(
+        kind.__subclasses__(), key=lambda child: drawn.find(f"── {child.__name__}")
+    ):
+        if child.__name__ in exceptions.__all__ and child.__bases__[0] is kind:
             yield from _tree(child, depth + 1)
 
 
