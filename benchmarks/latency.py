@@ -15,7 +15,7 @@ from harness.turns import BARE, Results, available, receive, sender, turns
 _HEADS: Final = (
     "receiver",
     "CPU µs/frame",
-    "CPU × bare loop",
+    "CPU / bare loop",
     "p50 ms",
     "p99 ms",
     "max ms",
@@ -26,9 +26,7 @@ _HEADS: Final = (
 
 def _measure(names: list[str], streams: int, count: int, seconds: float) -> Results:
     with sender(Load(interval_s=0.02)) as endpoint:
-        job = Job(
-            url=endpoint.url, ca_file=endpoint.ca_file, streams=streams, seconds=seconds
-        )
+        job = Job(url=endpoint.url, ca_file=endpoint.ca_file, streams=streams, seconds=seconds)
 
         def run(name: str) -> dict[str, Any]:
             result = receive(name, job)

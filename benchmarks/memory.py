@@ -60,8 +60,10 @@ def _growth(size: _Size, *, tls: bool) -> tuple[str, bool]:
         for name in results
     ]
     title = f"Growth over {size.frames:,} audio frames, {'TLS' if tls else 'plain'}"
-    kept = max(column(results, ITERATOR, "growth")) < _GROWTH_BOUND_MB
-    verdict = f"Bound: less than {_GROWTH_BOUND_MB:g} MB in every turn: {_word(kept)}.\n"
+    growths, losses = (column(results, ITERATOR, key) for key in ("growth", "lost"))
+    kept = max(growths) < _GROWTH_BOUND_MB and not any(losses)
+    bound = f"less than {_GROWTH_BOUND_MB:g} MB in every turn, and no frame lost"
+    verdict = f"Bound: {bound}: {_word(kept)}.\n"
     heads = ("receiver", "growth, MB", "peak, MB", "frames lost")
     return table(title, heads, rows) + "\n" + verdict, kept
 
@@ -108,9 +110,7 @@ def main() -> None:
     parser.add_argument("--plain", action="store_true", help="the long stream without TLS")
     parser.add_argument("--only", choices=("growth", "idle"), help="only this part")
     options = parser.parse_args()
-    size = _Size(
-        100_000, options.frames, options.streams, 1.0, options.growth_turns, options.turns
-    )
+    size = _Size(100_000, options.frames, options.streams, 1.0, options.growth_turns, options.turns)
     if options.smoke:
         size = _SMOKE
     parts = []

@@ -27,7 +27,7 @@ class _Medium:
 
 _MEDIA: Final = (_Medium(AUDIO, 640, 20_000, 200_000), _Medium(VIDEO, 20_000, 1_000, 15_000))
 _SMOKE: Final = (_Medium(AUDIO, 640, 500, 5_000), _Medium(VIDEO, 20_000, 50, 500))
-_HEADS: Final = ("receiver", "CPU µs/frame", "frames/s", "CPU × bare loop", "busy cores", "lost")
+_HEADS: Final = ("receiver", "CPU µs/frame", "frames/s", "CPU / bare loop", "busy cores", "lost")
 
 
 def _measure(medium: _Medium, names: list[str], count: int, *, tls: bool) -> Results:

@@ -1,7 +1,7 @@
 """The sending process: does the handshakes of RTMS, then writes precomputed frames.
 
-It is much cheaper than the fake server of `rtms_client.testing`, so that it is never the bottleneck,
-and knows only what the receivers need. It runs until its standard input ends.
+It is much cheaper than the fake server of `rtms_client.testing`, so that it is never the
+bottleneck, and knows only what the receivers need. It runs until its standard input ends.
 """
 
 import asyncio
@@ -46,8 +46,7 @@ class Sender:
         """Serve until a function returns; it runs in a thread."""
         context = loopback_certificates().server_context() if self._load.tls else None
         with tempfile.TemporaryDirectory(prefix="rtms-client-") as directory:
-            ca_file = Path(directory, "ca.pem")
-            ca_file.write_bytes(loopback_certificates().ca_pem)
+            ca_file = _ca_file(directory)
             async with serve(
                 self._handle,
                 "127.0.0.1",
@@ -111,7 +110,8 @@ class Sender:
         while left:
             count = min(left, len(frames))
             left -= count
-            while ws.transport.get_write_buffer_size() > _BACKLOG_BYTES:
+            # No event tells that there is room: websockets waits for it only in its own send().
+            while ws.transport.get_write_buffer_size() > _BACKLOG_BYTES:  # noqa: ASYNC110
                 await asyncio.sleep(_FULL_S)
             if ws.transport.is_closing():
                 return
@@ -126,6 +126,12 @@ class Sender:
             await asyncio.sleep(due - loop.time())
             ws.transport.write(frames.frame())
             due += self._load.interval_s
+
+
+def _ca_file(directory: str) -> Path:
+    path = Path(directory, "ca.pem")
+    path.write_bytes(loopback_certificates().ca_pem)
+    return path
 
 
 async def _keep_alive(ws: ServerConnection) -> None:

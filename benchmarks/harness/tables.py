@@ -36,7 +36,7 @@ def spread(values: Sequence[float], digits: int = 1) -> str:
     low, middle, high = (
         f"{value:,.{digits}f}" for value in (min(values), statistics.median(values), max(values))
     )
-    return f"{middle} ({low}–{high})"
+    return f"{middle} ({low} to {high})"
 
 
 def ratio(results: Results, name: str, base: str, key: str) -> list[float]:
@@ -62,7 +62,7 @@ def machine() -> str:
     return (
         f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores, "
         f"CPython {platform.python_version()}, {ssl.OPENSSL_VERSION}, {', '.join(versions)}; "
-        "median (lowest–highest).\n"
+        "median (lowest to highest).\n"
     )
 
 

@@ -15,7 +15,18 @@ import attrs
 
 from .load import Job, Load, dump
 
-__all__ = ["BARE", "ITERATOR", "SIDES", "Endpoint", "Results", "Side", "available", "sender", "turns"]
+__all__ = [
+    "BARE",
+    "ITERATOR",
+    "SIDES",
+    "Endpoint",
+    "Results",
+    "Side",
+    "available",
+    "receive",
+    "sender",
+    "turns",
+]
 
 _HERE: Final = Path(__file__).parents[1]
 _TIMEOUT_S: Final = 900
