@@ -9,6 +9,7 @@ import asyncio
 import enum
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping
+from time import monotonic
 from typing import Final, TypeAlias
 
 import attrs
@@ -41,8 +42,8 @@ _KEYS: Final[Mapping[type[Item], MediaType]] = {
     ChatMessage: MediaType.CHAT,
 }
 _GAP_USERS: Final = 64
-_BURST: Final = 64
-"""Items that a consumer gets in one go before the event loop has its turn again."""
+_TURN_S: Final = 0.005
+"""How long a consumer may go on without waiting before the event loop has its turn again."""
 
 
 def key_name(key: LaneKey) -> str:
@@ -291,7 +292,7 @@ class Mailbox:
         announce: Where gaps go when the consumer reads frames only; `None` to deliver them.
     """
 
-    __slots__ = ("_announce", "_burst", "_error", "_waiter", "consumer", "ended", "lanes")
+    __slots__ = ("_announce", "_error", "_turn_ends", "_waiter", "consumer", "ended", "lanes")
 
     def __init__(
         self, consumer: str, lanes: list[Lane], announce: Callable[[Gap], None] | None = None
@@ -301,7 +302,7 @@ class Mailbox:
         self.ended = False
         self._error: RTMSError | None = None
         self._waiter: asyncio.Future[None] | None = None
-        self._burst = 0
+        self._turn_ends = 0.0
         for lane in lanes:
             lane.mailbox = self
 
@@ -332,14 +333,13 @@ class Mailbox:
             RTMSError: The stream ended with this error and everything was delivered.
             InvalidState: Somebody else waits already.
         """
-        if self._burst >= _BURST:  # a consumer that never has to wait must not starve the reading
-            self._burst = 0
+        if monotonic() > self._turn_ends:  # a consumer that never waits must not starve the reading
             await asyncio.sleep(0)
+            self._turn_ends = monotonic() + _TURN_S
         while (item := self.pop()) is None:
             if self.ended:
                 raise EndOfStream if self._error is None else _fresh(self._error)
             await self._wait()
-        self._burst += 1
         return item
 
     async def _wait(self) -> None:
@@ -349,12 +349,12 @@ class Mailbox:
                 f"{self.consumer} is waiting",
                 "make an iterator for each task",
             )
-        self._burst = 0
         self._waiter = asyncio.get_running_loop().create_future()
         try:
             await self._waiter
         finally:
             self._waiter = None
+        self._turn_ends = monotonic() + _TURN_S
 
     def wake(self) -> None:
         """Let the consumer look again."""
