@@ -13,7 +13,15 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from typing_extensions import override
 
-from rtms_client import NetworkOptions, RTMSClient, RTMSStream, StreamInfo, Timeouts, parse_started
+from rtms_client import (
+    NetworkOptions,
+    RTMSClient,
+    RTMSStarted,
+    RTMSStream,
+    StreamInfo,
+    Timeouts,
+    parse_started,
+)
 from rtms_client.testing import FakeConnection, FakeRTMSServer, FakeStream, FaultHook
 
 if TYPE_CHECKING:
@@ -46,7 +54,8 @@ def client_for(server: FakeRTMSServer, **options: Any) -> RTMSClient:  # noqa: A
 
 def info_of(server: FakeRTMSServer, stream: FakeStream | None = None) -> StreamInfo:
     """Return what the started webhook of a stream says."""
-    return parse_started(server.started_webhook(stream)).stream
+    started: RTMSStarted = parse_started(server.started_webhook(stream))
+    return started.stream
 
 
 def stream_of(server: FakeRTMSServer, **options: Any) -> RTMSStream:  # noqa: ANN401  # passed on
@@ -98,6 +107,18 @@ async def collect(items: AsyncIterable[T], count: int | None = None) -> list[T]:
         if len(found) == count:
             break
     return found
+
+
+async def first_of(items: AsyncIterable[object], kind: type[T]) -> T:
+    """Read until an item of some kind comes, and give it.
+
+    Raises:
+        AssertionError: None came until the end.
+    """
+    async for item in items:
+        if isinstance(item, kind):
+            return item
+    raise AssertionError(f"no {kind.__name__} came")
 
 
 def open_files() -> set[tuple[str, str]]:

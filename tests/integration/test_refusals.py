@@ -8,7 +8,7 @@ from tests.integration.support import (
     answering,
     at_most,
     client_for,
-    collect,
+    first_of,
     info_of,
     joined,
     network,
@@ -111,8 +111,7 @@ async def test_one_of_five_media_refused(name: str) -> None:
         FakeRTMSServer(available=EVERY_MEDIUM & ~medium) as server,
         joined(server, **ALL_PARAMS) as stream,
     ):
-        events = await collect(stream.events(), 2)
-        [event] = [one for one in events if isinstance(one, MediaUnavailable)]
+        event = await first_of(stream.events(), MediaUnavailable)
         assert event.media == medium
         assert event.status == status
         assert "scope" in event.reason
@@ -139,8 +138,7 @@ async def test_medium_without_url() -> None:
         FakeRTMSServer(available=MediaType.AUDIO, unified=False) as server,
         joined(server, audio=AudioParams(), chat=ChatParams()) as stream,
     ):
-        events = await collect(stream.events(), 2)
-        [event] = [one for one in events if isinstance(one, MediaUnavailable)]
+        event = await first_of(stream.events(), MediaUnavailable)
         assert event.media == MediaType.CHAT
         assert event.status is None
         assert "expected a server URL for it, got none" in event.reason
@@ -253,8 +251,7 @@ async def test_granted_parameters_that_differ() -> None:
         FakeRTMSServer(grant={"audio": {"data_opt": 1, "send_rate": 100}}) as server,
         joined(server, audio=AudioParams()) as stream,
     ):
-        events = await collect(stream.events(), 2)
-        [event] = [one for one in events if isinstance(one, ParametersChanged)]
+        event = await first_of(stream.events(), ParametersChanged)
         assert event.media == MediaType.AUDIO
         assert event.differences == (
             "data_opt: AUDIO_MULTI_STREAMS → AUDIO_MIXED_STREAM",
