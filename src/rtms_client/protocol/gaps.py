@@ -1,7 +1,8 @@
 """What was missed in an interruption, as far as the time stamps around it tell.
 
 Nobody can know what a server sent into a dead connection. A gap therefore spans from the last item
-that came to the first one after the interruption, and may hold less than that, or nothing.
+that came to the first one after the interruption, and may hold less than that, or nothing. Servers
+are taken to go on in the order of time, whether or not they send again what was missed.
 """
 
 from typing import Final
@@ -23,17 +24,13 @@ class Gaps:
         medium: The medium.
     """
 
-    __slots__ = ("_awaited", "_interrupted", "_last", "_medium", "_spanned")
+    __slots__ = ("_interrupted", "_last", "_medium")
 
     def __init__(self, medium: MediaType) -> None:
         self._medium = medium
         self._last: dict[UserId | None, int] = {}
         """Last time stamp by user."""
         self._interrupted = False
-        self._awaited: set[UserId | None] = set()
-        """Users who were heard before the interruption, but not since."""
-        self._spanned = 0
-        """Up to which time the gap of the interruption was announced."""
 
     def interrupt(self) -> None:
         """Take note that the connection broke."""
@@ -41,58 +38,36 @@ class Gaps:
 
     def take(self, frame: MediaFrame) -> Gap | None:
         """Take note of a frame; return the gap in front of it, if there may be one."""
+        gap = self._before(frame) if self._interrupted else None
         user: UserId | None = getattr(frame, "user_id", None)
-        gap = None
-        if self._interrupted:
-            gap = self._first_since(frame)
-        elif self._awaited and user in self._awaited:
-            self._awaited.discard(user)
-            gap = self._of_user(user, frame)
         self._last[user] = max(frame.timestamp_ms, self._last.get(user, 0))
         if len(self._last) > _USERS:
             del self._last[next(iter(self._last))]
         return gap
 
-    def _first_since(self, frame: MediaFrame) -> Gap | None:
-        """Return the gap of the whole medium, at its first frame after the interruption."""
-        user: UserId | None = getattr(frame, "user_id", None)
-        self._interrupted = False
-        self._awaited = set(self._last) - {user}
-        self._spanned = frame.timestamp_ms
-        if not self._last:
-            return self._gap(None, frame.timestamp_ms, ())
-        newest = max(self._last.values())
-        recent = {who: ms for who, ms in self._last.items() if ms >= newest - _RECENTLY_MS}
-        if recent.keys() == {user} and _follows(recent[user], frame):
-            return None
-        return self._gap(
-            min(recent.values()),
-            frame.timestamp_ms,
-            tuple(who for who in recent if who is not None),
-        )
-
-    def _of_user(self, user: UserId | None, frame: MediaFrame) -> Gap | None:
-        """Return the gap of one user that reaches further than that of the medium."""
-        start = self._last[user]
-        if frame.timestamp_ms <= self._spanned or _follows(start, frame):
-            return None
-        return self._gap(start, frame.timestamp_ms, () if user is None else (user,))
-
     def unfinished(self) -> Gap | None:
         """Return the gap of an interruption that nothing followed."""
-        if not self._interrupted:
-            return None
+        return self._gap(None) if self._interrupted else None
+
+    def _before(self, frame: MediaFrame) -> Gap | None:
+        """Return the gap in front of the first frame after an interruption."""
+        gap = self._gap(frame.timestamp_ms)
         self._interrupted = False
-        return self._gap(max(self._last.values(), default=None), None, ())
+        if isinstance(frame, AudioFrame) and gap.from_ms is not None:  # only audio has a fixed step
+            follows = frame.timestamp_ms <= gap.from_ms + max(frame.format.send_rate_ms, 1)
+            return None if follows else gap
+        return gap
 
-    def _gap(self, from_ms: int | None, to_ms: int | None, users: tuple[UserId, ...]) -> Gap:
+    def _gap(self, until_ms: int | None) -> Gap:
+        """Make a gap of all who were heard shortly before the interruption."""
+        newest = max(self._last.values(), default=0)
+        recent = {who: ms for who, ms in self._last.items() if ms >= newest - _RECENTLY_MS}
+        start_ms = min(recent.values(), default=None)
+        known = [ms for ms in (start_ms, until_ms) if ms is not None]
         return Gap(
-            media=self._medium, cause=GapCause.LOST, user_ids=users, from_ms=from_ms, to_ms=to_ms
+            media=self._medium,
+            cause=GapCause.LOST,
+            user_ids=tuple(who for who in recent if who is not None),
+            from_ms=None if start_ms is None else min(known),
+            to_ms=None if until_ms is None else max(known),
         )
-
-
-def _follows(last_ms: int, frame: MediaFrame) -> bool:
-    """Tell whether a frame follows the last one without a gap; only audio has a fixed step."""
-    return isinstance(frame, AudioFrame) and frame.timestamp_ms <= last_ms + max(
-        frame.format.send_rate_ms, 1
-    )
