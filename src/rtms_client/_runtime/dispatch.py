@@ -16,7 +16,7 @@ __all__ = ["Callback", "CallbackRunner", "callback_name"]
 Callback: TypeAlias = Callable[[Any, Any], Awaitable[None] | None]
 """Called with an item and the stream; may be a coroutine function."""
 
-_BATCH: Final = 64
+_BATCH: Final = 512
 
 
 def callback_name(callback: Callback) -> str:
