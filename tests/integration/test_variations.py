@@ -190,10 +190,9 @@ def event_facts(item: object) -> list[tuple[str, tuple[object, ...]]]:
             return [("states", (state, reason))]
         case SessionStateChanged(session_id=session, state=state, reason=reason):
             return [("states", (session, state, reason))]
-        case Unrecognized(message_type=number, problem=problem):
-            return [("others", (kind, number, problem))]
         case _:
-            return [("others", (kind,))]
+            assert isinstance(item, Unrecognized)
+            return [("others", (item.message_type, item.problem))]
 
 
 async def attend(
@@ -369,8 +368,8 @@ async def test_unknown_messages(variations: Variations, number: int, text: str) 
     """An unknown message or event is reported as it is, and everything else goes on."""
     found = await attend(variations)
     others = found.pop("others")
-    assert {(kind, number) for kind, number, _ in others} == {("Unrecognized", number)}
-    assert all(str(problem).endswith(text) for _, _, problem in others)
+    assert {kind for kind, _ in others} == {number}
+    assert all(str(problem).endswith(text) for _, problem in others)
     assert found == EXPECTED
 
 
