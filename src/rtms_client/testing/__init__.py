@@ -3,6 +3,8 @@
 For tests and demonstrations only.
 """
 
+from ._fault import Fault, FaultKind, FaultPlan
+from ._fault_injector import FaultInjector, Struck
 from ._meeting import (
     ADA,
     GRACE,
@@ -46,7 +48,11 @@ __all__ = [
     "FakeConnection",
     "FakeRTMSServer",
     "FakeStream",
+    "Fault",
     "FaultHook",
+    "FaultInjector",
+    "FaultKind",
+    "FaultPlan",
     "LogEntry",
     "MeetingItem",
     "MeetingScript",
@@ -59,6 +65,7 @@ __all__ = [
     "StateChange",
     "StreamOptions",
     "StreamSettings",
+    "Struck",
     "Timing",
     "Variations",
     "Violation",

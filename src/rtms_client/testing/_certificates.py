@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-__all__ = ["LoopbackCertificates", "loopback_certificates"]
+__all__ = ["LoopbackCertificates", "loopback_certificates", "strange_context"]
 
 _LIFETIME = dt.timedelta(days=2)
 
@@ -58,6 +58,16 @@ class LoopbackCertificates:
 @functools.cache
 def loopback_certificates() -> LoopbackCertificates:
     """Make the certificates once per process; later calls return the same ones."""
+    return _make()
+
+
+@functools.cache
+def strange_context() -> ssl.SSLContext:
+    """Make a TLS context for the server side that clients of `loopback_certificates` distrust."""
+    return _make().server_context()
+
+
+def _make() -> LoopbackCertificates:
     ca_key = ec.generate_private_key(ec.SECP256R1())
     ca_name = _name("rtms_client throw-away test CA")
     ca = (

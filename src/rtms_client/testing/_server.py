@@ -15,7 +15,10 @@ from websockets.http11 import Request, Response
 
 from rtms_client.enums import MediaType, StopReason
 
-from ._certificates import loopback_certificates
+from ._certificates import loopback_certificates, strange_context
+from ._fault import FaultPlan
+from ._fault_door import Door
+from ._fault_injector import FaultInjector, Struck
 from ._meeting import MeetingScript
 from ._server_connection import FakeConnection, FaultHook
 from ._server_handlers import MediaHandler, SignalingHandler
@@ -56,7 +59,8 @@ class FakeRTMSServer:
         keep_media: Whether `log` keeps the bodies of media that were sent.
         upgrade_delay_s: Delay of the answer to each HTTP upgrade.
         upgrade_status: HTTP status that refuses each upgrade, for example 503.
-        fault: Sees, and may spoil, all connections and messages.
+        fault: A plan of faults, or an object that sees, and may spoil, all connections and
+            messages.
     """
 
     def __init__(
@@ -69,17 +73,18 @@ class FakeRTMSServer:
         keep_media: bool = False,
         upgrade_delay_s: float = 0.0,
         upgrade_status: int | None = None,
-        fault: FaultHook | None = None,
+        fault: FaultHook | FaultPlan | None = None,
         **options: Unpack[StreamOptions],
     ) -> None:
         self.upgrade_delay_s = upgrade_delay_s
         self.upgrade_status = upgrade_status
-        self.fault = fault
+        self.fault = FaultInjector(fault) if isinstance(fault, FaultPlan) else fault
         self.connections: list[FakeConnection] = []
         self._meeting = meeting
         self._first = StreamSettings(**options)
         self._tls = tls
-        self._fixed_port = port
+        self._signaling = Door("signaling", self._serve_signaling, port)
+        self._media = Door("media", self._serve_media)
         self._keep_media = keep_media
         self._log = ServerLog(limit=log_limit)
         self._scope = TaskScope()
@@ -87,17 +92,18 @@ class FakeRTMSServer:
         self._streams: dict[str, FakeStream] = {}
         self._connection_count = 0
         self._moves = 0
-        self._signaling: Server | None = None
-        self._media: Server | None = None
+        self._unreachable: str | None = "is not running; enter it with 'async with'"
         self._directory: tempfile.TemporaryDirectory[str] | None = None
 
     # Life
 
     async def __aenter__(self) -> Self:
-        context = loopback_certificates().server_context() if self._tls else None
-        self._signaling = await self._serve(self._handle_signaling, context, self._fixed_port)
-        self._media = await self._serve(self._handle_media, context)
+        for door in self.doors:
+            await door.open()
+        self._unreachable = None
         self.add_stream(self._meeting, settings=self._first)
+        if isinstance(self.fault, FaultInjector):
+            self.fault.start(self)
         return self
 
     async def __aexit__(
@@ -108,17 +114,23 @@ class FakeRTMSServer:
     ) -> None:
         await self.aclose()
 
+    async def _serve_signaling(self, port: int) -> Server:
+        return await self._serve(self._handle_signaling, "signaling", port)
+
+    async def _serve_media(self, port: int) -> Server:
+        return await self._serve(self._handle_media, "media", port)
+
     async def _serve(
         self,
         handler: Any,  # noqa: ANN401
-        context: ssl.SSLContext | None,
-        port: int = 0,
+        endpoint: str,
+        port: int,
     ) -> Server:
         return await serve(
             handler,
             "127.0.0.1",
             port,
-            ssl=context,
+            ssl=self._tls_context(endpoint) if self._tls else None,
             compression=None,
             process_request=self._upgrade,
             ping_interval=None,  # undocumented on Zoom's side; keep-alives do the work
@@ -127,6 +139,18 @@ class FakeRTMSServer:
             max_size=_MAX_REQUEST_BYTES,
         )
 
+    def _tls_context(self, endpoint: str) -> ssl.SSLContext:
+        context = loopback_certificates().server_context()
+        fault = self.fault
+        if isinstance(fault, FaultInjector):
+
+            def choose(tls: ssl.SSLObject, _name: str | None, _context: ssl.SSLContext) -> None:
+                if fault.impostor(endpoint):
+                    tls.context = strange_context()
+
+            context.sni_callback = choose
+        return context
+
     async def aclose(self) -> None:
         """Close all sockets and end all tasks; calling it twice is harmless.
 
@@ -134,17 +158,18 @@ class FakeRTMSServer:
             Exception: A task of the server failed; its error, unchanged.
         """
         self._closing.set()
-        servers = [server for server in (self._signaling, self._media) if server is not None]
-        for server in servers:
-            server.close(close_connections=False)
+        self._unreachable = "does not listen any more"
+        for door in self.doors:
+            door.stop()
+        if isinstance(self.fault, FaultInjector):
+            await self.fault.aclose()
         # First the tasks that produce messages; at the end what the lost connections started.
         await self._scope.cancel()
         await asyncio.gather(
             *(connection.close(1001, flush=False) for connection in self.connections)
         )
-        for server in servers:
-            server.close()
-            await server.wait_closed()
+        for door in self.doors:
+            await door.aclose()
         if self._directory is not None:
             self._directory.cleanup()
             self._directory = None
@@ -152,9 +177,9 @@ class FakeRTMSServer:
 
     def kill(self) -> None:
         """Vanish: stop listening and reset every connection."""
-        for server in (self._signaling, self._media):
-            if server is not None:
-                server.close(close_connections=False)
+        self._unreachable = self._unreachable or "does not listen any more"
+        for door in self.doors:
+            door.stop()
         for connection in tuple(self.connections):
             connection.drop()
 
@@ -223,18 +248,17 @@ class FakeRTMSServer:
         suffix = f"?move={self._moves}" if self._moves else ""
         return {name: f"{base}/media/{name}{suffix}" for name in names}
 
-    def _base(self, server: Server | None) -> str:
-        if server is None:
-            raise RuntimeError("the server is not running; enter it with 'async with'")
+    def _base(self, door: Door) -> str:
+        if self._unreachable is not None:
+            raise RuntimeError(f"the server {self._unreachable}")
         scheme = "wss" if self._tls else "ws"
         # By name, because Zoom's SDK does not accept certificates for addresses.
-        return f"{scheme}://localhost:{self._port(server)}"
+        return f"{scheme}://localhost:{door.port}"
 
-    @staticmethod
-    def _port(server: Server) -> int:
-        for listener in server.sockets:
-            return int(listener.getsockname()[1])
-        raise RuntimeError("the server does not listen any more")
+    @property
+    def doors(self) -> tuple[Door, Door]:
+        """The two endpoints, which may be shut and opened again."""
+        return self._signaling, self._media
 
     def ssl_context(self) -> ssl.SSLContext:
         """Make a client-side TLS context that trusts this server and nothing else."""
@@ -333,13 +357,21 @@ class FakeRTMSServer:
             while not condition():  # noqa: ASYNC110  (any condition, so nothing sets an event)
                 await asyncio.sleep(_POLL_S)
 
+    @property
+    def struck(self) -> list[Struck]:
+        """The faults of the plan that happened so far, in order."""
+        return self.fault.struck if isinstance(self.fault, FaultInjector) else []
+
     # Connections
 
-    async def _upgrade(self, ws: ServerConnection, _request: Request) -> Response | None:
+    async def _upgrade(self, ws: ServerConnection, request: Request) -> Response | None:
         if self.upgrade_delay_s:
             await self._delay(ws)
-        if self.upgrade_status is not None:
-            return ws.respond(self.upgrade_status, "refused on request of the test\n")
+        status = self.upgrade_status
+        if isinstance(self.fault, FaultInjector):
+            status = self.fault.upgrading(_kind(request.path)) or status
+        if status is not None:
+            return ws.respond(status, "refused on request of the test\n")
         return None
 
     async def _delay(self, ws: ServerConnection) -> None:
@@ -363,9 +395,7 @@ class FakeRTMSServer:
         await self._converse(connection, handler)
 
     async def _handle_media(self, ws: ServerConnection) -> None:
-        path = ws.request.path if ws.request is not None else ""
-        last = path.partition("?")[0].rpartition("/")[2]
-        connection = self._connection(ws, _SOCKETS_BY_PATH.get(last, "all"))
+        connection = self._connection(ws, _kind(ws.request.path if ws.request else ""))
         await self._converse(connection, MediaHandler(connection, self._streams, self.stream))
 
     def _connection(self, ws: ServerConnection, kind: str) -> FakeConnection:
@@ -395,3 +425,9 @@ class FakeRTMSServer:
             writer.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await writer
+
+
+def _kind(path: str) -> str:
+    """Return the kind of the socket that a path leads to."""
+    last = path.partition("?")[0].rpartition("/")[2]
+    return "signaling" if last == "signaling" else _SOCKETS_BY_PATH.get(last, "all")

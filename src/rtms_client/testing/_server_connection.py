@@ -248,6 +248,15 @@ class FakeConnection:
         self._running.clear()
         self._ws.transport.pause_reading()
 
+    @property
+    def running(self) -> bool:
+        """Whether the server reads and writes; not while it stalls."""
+        return self._running.is_set()
+
+    async def resumed(self) -> None:
+        """Wait until no stall is under way."""
+        await self._running.wait()
+
     def resume(self) -> None:
         """End a stall."""
         if not self._running.is_set():

@@ -1,0 +1,89 @@
+"""The doors of a fake server: its two endpoints, which faults may shut."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+from websockets.asyncio.server import Server
+
+__all__ = ["Door"]
+
+
+class Door:
+    """One endpoint: lets clients in, refuses them, or accepts them and says nothing.
+
+    Args:
+        endpoint: ``signaling`` or ``media``.
+        serve: Begins to listen on a port.
+        port: Where to listen; any free port when 0.
+
+    Attributes:
+        port: Where it listens.
+    """
+
+    def __init__(
+        self, endpoint: str, serve: Callable[[int], Awaitable[Server]], port: int = 0
+    ) -> None:
+        self.endpoint = endpoint
+        self.port = port
+        self._serve = serve
+        self._now: Server | None = None
+        self._past: list[Server] = []
+        self._mute: asyncio.Server | None = None
+        self._silent: set[asyncio.StreamWriter] = set()
+        self._closed = False
+        self._turn = asyncio.Lock()
+
+    @property
+    def listening(self) -> bool:
+        """Whether clients are let in."""
+        return self._now is not None
+
+    async def open(self) -> None:
+        """Let clients in, on the same port as before."""
+        async with self._turn:
+            await self._unmute()
+            if self._now is None and not self._closed:
+                self._now = await self._serve(self.port)
+                self.port = int(next(iter(self._now.sockets)).getsockname()[1])
+
+    async def shut(self, *, mute: bool = False) -> None:
+        """Let nobody in any more; open connections live on.
+
+        Args:
+            mute: Accept TCP connections, and say nothing.
+        """
+        async with self._turn:
+            self.stop()
+            await self._unmute()
+            await asyncio.sleep(0)  # the listener is closed in the next round
+            if mute and not self._closed:
+                self._mute = await asyncio.start_server(self._say_nothing, "127.0.0.1", self.port)
+
+    def stop(self) -> None:
+        """Stop listening; open connections live on."""
+        if self._now is not None:
+            self._now.close(close_connections=False)
+            self._past.append(self._now)
+            self._now = None
+
+    async def aclose(self) -> None:
+        """Wait for the end of everything; connections must have been closed before."""
+        self._closed = True
+        async with self._turn:
+            self.stop()
+            await self._unmute()
+        for server in self._past:
+            await server.wait_closed()
+
+    def _say_nothing(self, _: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._silent.add(writer)
+
+    async def _unmute(self) -> None:
+        if self._mute is None:
+            return
+        self._mute.close()
+        for writer in self._silent:
+            writer.transport.abort()
+        self._silent.clear()
+        mute, self._mute = self._mute, None
+        await mute.wait_closed()
