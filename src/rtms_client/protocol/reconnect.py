@@ -73,6 +73,7 @@ class Recovery:
         window_end: When the server gives us up.
         connected_at: When the handshake succeeded; `None` while the connection is not there.
         announced: Whether the application knows that the connection is back.
+        flowed: Whether media came since.
         last_error: The newest failure.
     """
 
@@ -85,6 +86,7 @@ class Recovery:
         "attempts",
         "connected_at",
         "due",
+        "flowed",
         "last_error",
         "media",
         "since",
@@ -99,7 +101,7 @@ class Recovery:
         self.attempts = 0
         self.due: float | None = None
         self.trying = False
-        self.announced = False
+        self.announced = self.flowed = False
         self.connected_at: float | None = None
         self.last_error: RTMSError | None = None
         self._policy = policy
@@ -160,9 +162,9 @@ class Recovery:
         return self._policy.delay_s(1, dice)
 
     def healthy(self, now: float) -> bool:
-        """Tell whether the connection has held for as long as its window."""
-        return self.connected_at is not None and now - self.connected_at >= (
-            self.window_end - self.since
+        """Tell whether media came, or the connection has held for as long as its window."""
+        return self.connected_at is not None and (
+            self.flowed or now - self.connected_at >= self.window_end - self.since
         )
 
     def deadline(self) -> float | None:
@@ -336,11 +338,18 @@ class Recoveries:
         )
 
     def flowed(self, media: MediaType | None) -> None:
-        """Take note that media came: what is connected is whole, the waits start over."""
+        """Take note that media came: what is connected is whole, the waits start over.
+
+        After a loss of signaling some media flow before the others are there.
+        """
         for key in (media, None):
             recovery = self._by_media.get(key)
-            if recovery is not None and recovery.connected_at is not None:
+            if recovery is None or recovery.connected_at is None:
+                continue
+            if key is not None or recovery.announced:
                 del self._by_media[key]
+            else:
+                recovery.flowed = True
 
     def clear(self) -> None:
         """Give up everything: the stream is over."""
