@@ -75,7 +75,7 @@ class _Missing:
     first: int = 0
     items: int = 0
     size: int = 0
-    users: dict[UserId, None] = attrs.field(factory=dict)
+    users: dict[UserId, None] = attrs.field(factory=dict[UserId, None])
     from_ms: int | None = None
     to_ms: int | None = None
 
@@ -141,6 +141,7 @@ class Lane:
         "_before",
         "_cut",
         "_dropping",
+        "_held",
         "_items",
         "_needs_key_frame",
         "bytes",
@@ -156,9 +157,10 @@ class Lane:
         self.key, self.limits = key, limits
         self.mailbox: Mailbox | None = None
         self.bytes = self.dropped = self.high_items = self.high_bytes = 0
+        self._held: tuple[Item, int] | None = None  # next item; not dropped, for a gap was told
+        self._before: _Missing | None = None  # gap behind that, in front of the first item
         self._items: deque[tuple[Item, int]] = deque()
-        self._before: _Missing | None = None  # gap in front of the first item
-        self._after: _Missing | None = None  # gap behind the last item
+        self._after: _Missing | None = None  # gap behind the last item; only if there is one
         self._cut: set[UserId | None] = set()  # whose next item is marked as a discontinuity
         self._dropping = False
         self._needs_key_frame = False
@@ -170,21 +172,21 @@ class Lane:
 
     def __len__(self) -> int:
         """Return the number of items waiting."""
-        return len(self._items)
+        return len(self._items) + (self._held is not None)
 
     def put(self, item: Item, size: int) -> Put:
         """Add an item that took so many bytes on the wire."""
         if self._needs_key_frame and not _starts_anew(item):
             return self._miss(item)
-        limits = self.limits
         dropped = Put.TAKEN
-        if len(self._items) >= limits.max_items or self.bytes + size > limits.max_bytes:
-            if limits.policy is OverflowPolicy.CLOSE:
+        if not self._fits(size):
+            policy = self.limits.policy
+            if policy is OverflowPolicy.CLOSE:
                 return Put.REFUSED
-            if limits.policy is OverflowPolicy.DROP_NEWEST or size > limits.max_bytes:
+            if policy is OverflowPolicy.DROP_NEWEST or size > self.limits.max_bytes:
                 return self._miss(item)
             dropped = self._make_room(size)
-            if not self._items and not _starts_anew(item):
+            if not self._fits(size) or not (self._items or _starts_anew(item)):
                 self._miss(item)
                 return dropped
         if self._after is not None:
@@ -193,16 +195,20 @@ class Lane:
         self._needs_key_frame = False
         self._items.append((item, size))
         self.bytes += size
-        self.high_items = max(self.high_items, len(self._items))
+        self.high_items = max(self.high_items, len(self))
         self.high_bytes = max(self.high_bytes, self.bytes)
         return dropped
+
+    def _fits(self, size: int) -> bool:
+        """Tell whether there is room for an item, and for the gap that comes in front of it."""
+        more = 1 if self._after is None else 2
+        limits = self.limits
+        return len(self) + more <= limits.max_items and self.bytes + size <= limits.max_bytes
 
     def _make_room(self, size: int) -> Put:
         """Drop the oldest items, and what cannot be decoded without them."""
         begins = not self._dropping
-        while self._items and (
-            len(self._items) >= self.limits.max_items or self.bytes + size > self.limits.max_bytes
-        ):
+        while self._items and not self._fits(size):
             self._drop_first()
         while self._items and not _starts_anew(self._items[0][0]):
             self._drop_first()
@@ -212,10 +218,12 @@ class Lane:
     def _drop_first(self) -> None:
         item, size = self._items.popleft()
         self.bytes -= size
-        if self._before is None:
-            self._before = _Missing()
+        self._before = self._before or _Missing()
         self._before.add(item)
         self.dropped += not isinstance(item, Gap)
+        if not self._items and self._after is not None:
+            self._before.add(self._after.gap(self.key, self.consumer))
+            self._after = None
 
     def _miss(self, item: Item) -> Put:
         """Drop the newest item; after that, H.264 can only go on with a key frame."""
@@ -232,33 +240,49 @@ class Lane:
 
     def first(self) -> int | None:
         """Return the sequence number of what `pop` would return; `None` when there is nothing."""
+        if self._held is not None:
+            return self._held[0].sequence
         if self._before is not None:
             return self._before.first
-        if self._items:
-            return self._items[0][0].sequence
-        return None if self._after is None else self._after.first
+        return self._items[0][0].sequence if self._items else None
 
     def pop(self) -> Item | None:
         """Remove and return the first item or gap; `None` when there is nothing."""
-        if self._before is not None:
+        if self._held is not None:
+            (item, size), self._held = self._held, None
+        elif self._before is not None:
             gap, self._before = self._before.gap(self.key, self.consumer), None
             return self._announced(gap)
-        if not self._items:
-            if self._after is None:
-                return None
-            gap, self._after = self._after.gap(self.key, self.consumer), None
-            return self._announced(gap)
-        item, size = self._items.popleft()
+        elif self._items:
+            item, size = self._take_first()
+        else:
+            return None
         self.bytes -= size
-        if self._dropping and len(self._items) <= self.limits.max_items // 2:
+        if self._dropping and self._is_half_empty():
             self._dropping = False  # the consumer caught up: the next drop is a new episode
         if isinstance(item, Gap) and item.cause is GapCause.DROPPED:
             return self._announced(item)
         return self._marked(item) if self._cut else item
 
+    def _take_first(self) -> tuple[Item, int]:
+        first = self._items.popleft()
+        if not self._items:
+            self._before, self._after = self._after, None
+        return first
+
+    def _is_half_empty(self) -> bool:
+        limits = self.limits
+        return len(self) <= limits.max_items // 2 and self.bytes <= limits.max_bytes // 2
+
     def _announced(self, gap: Gap) -> Gap:
-        """Remember whose next item follows the gap."""
+        """Remember whose next item follows the gap.
+
+        The next item is held: were it dropped while the consumer deals with the gap, a consumer
+        that is too slow would get nothing but gaps.
+        """
         self._cut.update(gap.user_ids or (None,))
+        if self._items:
+            self._held = self._take_first()
         return gap
 
     def _marked(self, item: Item) -> Item:
