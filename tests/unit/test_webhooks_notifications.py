@@ -2,12 +2,6 @@
 
 from __future__ import annotations
 
-import copy
-import json
-import pickle
-from typing import Any
-
-import attrs
 import pytest
 
 from rtms_client import StreamInfo, webhooks
@@ -27,190 +21,17 @@ from rtms_client.webhooks import (
     RTMSStopped,
     StartFailed,
     UnrecognizedNotification,
-    UrlValidation,
 )
 
 URL = "wss://rtms.example.test:443"
-MEETING_UUID = "aBcDeFgHiJkLmNoPqRsTuA=="
-STREAM_ID = "11111111-2222-3333-4444-555555555555"
 TS = 1790000000000
-SECRET = "test-secret-token"
 
-FLAT = b"""{
-  "event": "meeting.rtms_started",
-  "event_ts": 1790000000000,
-  "payload": {
-    "account_id": "account-id",
-    "operator_id": "user-id",
-    "meeting_id": "98765432101",
-    "meeting_uuid": "aBcDeFgHiJkLmNoPqRsTuA==",
-    "is_original_host": true,
-    "rtms_stream_id": "11111111-2222-3333-4444-555555555555",
-    "server_urls": "wss://rtms.example.test:443"
-  }
-}"""
-NESTED = b"""{
-  "event": "meeting.rtms_started",
-  "event_ts": 1790000000000,
-  "payload": {
-    "account_id": "account-id",
-    "object": {
-      "meeting_id": "98765432101",
-      "meeting_uuid": "aBcDeFgHiJkLmNoPqRsTuA==",
-      "host_id": "user-id",
-      "is_original_host": true,
-      "rtms_stream_id": "11111111-2222-3333-4444-555555555555",
-      "server_urls": "wss://rtms.example.test:443",
-      "signature": "hex"
-    }
-  }
-}"""
-SESSION = (
-    b'{"event": "session.rtms_started", "event_ts": 1790000000000, "payload": {"account_id": '
-    b'"account-id", "session_id": "SessionIdExample==", "session_key": "key", "rtms_stream_id": '
-    b'"99999999-8888-7777-6666-555555555555", "server_urls": "wss://rtms.example.test:443"}}'
+STARTED = (
+    b'{"event": "meeting.rtms_started", "event_ts": 1790000000000, "payload": {"account_id": '
+    b'"account-id", "meeting_uuid": "m", "rtms_stream_id": "s", "server_urls": '
+    b'"wss://rtms.example.test:443"}}'
 )
-ENGAGEMENT = (
-    b'{"event": "contact_center.voice_rtms_started", "event_ts": 1790000000000, "payload": '
-    b'{"engagement_id": "eng-1", "rtms_stream_id": "s-2", '
-    b'"server_urls": "wss://rtms.example.test:443"}}'
-)
-CALL = (
-    b'{"event": "phone.rtms_started", "event_ts": 1790000000000, "payload": {"call_id": '
-    b'7100000000000000001, "rtms_stream_id": "s-3", "server_urls": "wss://rtms.example.test:443"}}'
-)
-STOPPED = (
-    b'{"event": "webinar.rtms_stopped", "event_ts": 1790000100000, "payload": {"webinar_uuid": '
-    b'"wBcDeFgHiJkLmNoPqRsTuA==", "rtms_stream_id": "s-4", "stop_reason": 6}}'
-)
-INTERRUPTED = (
-    b'{"event": "meeting.rtms_interrupted", "event_ts": 1790000050000, "payload": {"meeting_uuid": '
-    b'"aBcDeFgHiJkLmNoPqRsTuA==", "rtms_stream_id": "11111111-2222-3333-4444-555555555555"}}'
-)
-LIMITED = (
-    b'{"event": "rtms.concurrency_limited", "event_ts": 1790000000000, "payload": {"operator_id": '
-    b'"user-id", "concurrency_number": 2000, '
-    b'"id_field": {"meeting_uuid": "aBcDeFgHiJkLmNoPqRsTuA=="}}}'
-)
-NEAR_LIMIT = (
-    b'{"event": "rtms.concurrency_near_limit", "event_ts": 1790000000000, "payload": '
-    b'{"concurrency_limit": 2000, "concurrency_number": 1700, "percentage": 85}}'
-)
-
-
-def _stream(product: Product, product_id: str, stream_id: str, **more: Any) -> StreamInfo:  # noqa: ANN401  # any field
-    return StreamInfo(
-        product=product,
-        product_id=product_id,
-        stream_id=stream_id,
-        server_urls=(URL,),
-        event_ts_ms=TS,
-        **more,
-    )
-
-
-def _started(event: str, stream: StreamInfo) -> RTMSStarted:
-    return RTMSStarted(event=event, stream=stream)
-
-
-# Every example of the webhook notes, section 3, with what it says.
-VECTORS: dict[str, tuple[bytes, Notification]] = {
-    "flat": (
-        FLAT,
-        _started(
-            "meeting.rtms_started",
-            _stream(
-                Product.MEETING,
-                MEETING_UUID,
-                STREAM_ID,
-                account_id="account-id",
-                operator_id="user-id",
-                is_original_host=True,
-                extra={"meeting_id": "98765432101"},
-            ),
-        ),
-    ),
-    "nested": (
-        NESTED,
-        _started(
-            "meeting.rtms_started",
-            _stream(
-                Product.MEETING,
-                MEETING_UUID,
-                STREAM_ID,
-                account_id="account-id",
-                is_original_host=True,
-                extra={"meeting_id": "98765432101", "host_id": "user-id"},
-            ),
-        ),
-    ),
-    "session": (
-        SESSION,
-        _started(
-            "session.rtms_started",
-            _stream(
-                Product.VIDEO_SDK,
-                "SessionIdExample==",
-                "99999999-8888-7777-6666-555555555555",
-                account_id="account-id",
-                extra={"session_key": "key"},
-            ),
-        ),
-    ),
-    "engagement": (
-        ENGAGEMENT,
-        _started(
-            "contact_center.voice_rtms_started", _stream(Product.CONTACT_CENTER, "eng-1", "s-2")
-        ),
-    ),
-    "call": (
-        CALL,
-        _started("phone.rtms_started", _stream(Product.PHONE, "7100000000000000001", "s-3")),
-    ),
-    "stopped": (
-        STOPPED,
-        RTMSStopped(
-            event="webinar.rtms_stopped",
-            event_ts_ms=1790000100000,
-            product=Product.WEBINAR,
-            product_id="wBcDeFgHiJkLmNoPqRsTuA==",
-            stream_id="s-4",
-            stop_reason=StopReason.MEETING_ENDED,
-        ),
-    ),
-    "interrupted": (
-        INTERRUPTED,
-        RTMSInterrupted(
-            event="meeting.rtms_interrupted",
-            event_ts_ms=1790000050000,
-            product=Product.MEETING,
-            product_id=MEETING_UUID,
-            stream_id=STREAM_ID,
-            server_urls=(),
-        ),
-    ),
-    "limited": (
-        LIMITED,
-        ConcurrencyLimited(
-            event="rtms.concurrency_limited",
-            event_ts_ms=TS,
-            product=Product.MEETING,
-            product_id=MEETING_UUID,
-            operator_id="user-id",
-            concurrency_number=2000,
-        ),
-    ),
-    "near-limit": (
-        NEAR_LIMIT,
-        ConcurrencyNearLimit(
-            event="rtms.concurrency_near_limit",
-            event_ts_ms=TS,
-            concurrency_limit=2000,
-            concurrency_number=1700,
-            percentage=85,
-        ),
-    ),
-}
+STOPPED = b'{"event": "meeting.rtms_stopped", "payload": {"rtms_stream_id": "s"}}'
 
 
 def _parse(event: str, payload: object, **envelope: object) -> Notification:
@@ -219,18 +40,6 @@ def _parse(event: str, payload: object, **envelope: object) -> Notification:
 
 def _least(**more: object) -> dict[str, object]:
     return {"meeting_uuid": "m", "rtms_stream_id": "s", "server_urls": URL, **more}
-
-
-@pytest.mark.parametrize(("body", "told"), VECTORS.values(), ids=VECTORS)
-def test_vector(body: bytes, told: Notification) -> None:
-    """Each documented example says what the documentation says, and is kept whole."""
-    assert webhooks.parse(body) == attrs.evolve(told, raw=json.loads(body))
-
-
-@pytest.mark.parametrize("body", [body for body, _ in VECTORS.values()], ids=VECTORS)
-def test_parsed_body_says_the_same(body: bytes) -> None:
-    """A framework that parses by itself loses nothing."""
-    assert webhooks.parse(json.loads(body)) == webhooks.parse(body)
 
 
 # --- names of events -----------------------------------------------------------------------------
@@ -531,7 +340,7 @@ def test_start_failed_without_anything() -> None:
 
 def test_parse_started() -> None:
     """A started webhook is what `parse` makes of it."""
-    assert webhooks.parse_started(FLAT) == webhooks.parse(FLAT)
+    assert webhooks.parse_started(STARTED) == webhooks.parse(STARTED)
 
 
 def test_parse_started_takes_nothing_else() -> None:
@@ -631,40 +440,10 @@ def test_different_notifications_have_different_keys() -> None:
 
 def test_stream_made_by_hand_has_the_key_of_its_webhook() -> None:
     """Time and account of a notification are those of its stream."""
-    told = webhooks.parse_started(FLAT)
+    told = webhooks.parse_started(STARTED)
     by_hand = RTMSStarted(event="any", stream=StreamInfo.from_json(told.stream.to_json()))
     assert by_hand.idempotency_key == told.idempotency_key
     assert (by_hand.event_ts_ms, by_hand.account_id) == (TS, "account-id")
-
-
-# --- values --------------------------------------------------------------------------------------
-
-ALL: tuple[Notification, ...] = (
-    *(webhooks.parse(body) for body, _ in VECTORS.values()),
-    _parse("rtms.start_failed", {"custom": ["canary-1"]}),
-    _parse("app.event", {"custom": {"canary-2": "canary-3"}}),
-    _parse("meeting.rtms_started", _least(session_key="canary-4", signature="canary-5")),
-    UrlValidation(
-        event="endpoint.url_validation", plain_token="canary-6", encrypted_token="canary-7"
-    ),
-)
-NAMES = [f"{index}-{type(told).__name__}" for index, told in enumerate(ALL)]
-
-
-@pytest.mark.parametrize("told", ALL, ids=NAMES)
-def test_notifications_are_values(told: Notification) -> None:
-    """They compare, hash, pickle and cannot be changed."""
-    assert {told: 1}[copy.deepcopy(told)] == 1
-    assert pickle.loads(pickle.dumps(told)) == told  # noqa: S301  # our own
-    with pytest.raises(attrs.exceptions.FrozenInstanceError):
-        told.event = "changed"  # type: ignore[misc]  # that is the point
-
-
-@pytest.mark.parametrize("told", ALL, ids=NAMES)
-def test_nothing_unknown_or_secret_is_shown(told: Notification) -> None:
-    """What the library does not understand may be anything, so it is not shown."""
-    assert "canary" not in repr(told)
-    assert "canary" not in told.idempotency_key
 
 
 def test_stream_of_a_notification_is_joined_as_it_is() -> None:
