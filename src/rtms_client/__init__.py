@@ -2,7 +2,6 @@
 
 from rtms_client.client import RTMSClient
 from rtms_client.config import (
-    AudioFormat,
     AudioParams,
     BufferLimits,
     Buffers,
@@ -10,19 +9,18 @@ from rtms_client.config import (
     Credentials,
     NetworkOptions,
     OverflowPolicy,
-    PictureFormat,
+    ReconnectPolicy,
     ShareParams,
     Signature,
     StreamInfo,
     Timeouts,
-    TranscriptFormat,
     TranscriptParams,
     VideoParams,
 )
 from rtms_client.enums import (
     AudioChannel,
-    ContentType,
     DataOption,
+    EventType,
     Language,
     MediaCodec,
     MediaType,
@@ -39,7 +37,9 @@ from rtms_client.events import (
     ParticipantJoined,
     ParticipantLeft,
     SessionEvent,
+    StreamInterrupted,
     StreamItem,
+    StreamResumed,
     Unrecognized,
 )
 from rtms_client.exceptions import (
@@ -48,10 +48,11 @@ from rtms_client.exceptions import (
     ConnectionLost,
     HandshakeRejected,
     InvalidParameters,
-    LocalProtocolError,
+    InvalidState,
     MediaNotAvailable,
     RemoteProtocolError,
     RTMSError,
+    StreamLost,
     StreamNotFound,
     StreamStopped,
 )
@@ -84,8 +85,8 @@ __all__ = [  # noqa: RUF022  # grouped by topic
     "AudioChannel",
     "AudioParams",
     "ChatParams",
-    "ContentType",
     "DataOption",
+    "EventType",
     "Language",
     "MediaCodec",
     "MediaType",
@@ -99,14 +100,12 @@ __all__ = [  # noqa: RUF022  # grouped by topic
     "Buffers",
     "NetworkOptions",
     "OverflowPolicy",
+    "ReconnectPolicy",
     "Timeouts",
     # what arrives
-    "AudioFormat",
     "AudioFrame",
     "ChatMessage",
-    "PictureFormat",
     "ShareFrame",
-    "TranscriptFormat",
     "TranscriptSegment",
     "VideoFrame",
     # what happens (all events: rtms_client.events)
@@ -118,7 +117,9 @@ __all__ = [  # noqa: RUF022  # grouped by topic
     "ParticipantLeft",
     "SessionEvent",
     "StopReason",
+    "StreamInterrupted",
     "StreamItem",
+    "StreamResumed",
     "Unrecognized",
     # what goes wrong (the whole tree: rtms_client.exceptions)
     "AuthenticationFailed",
@@ -126,10 +127,11 @@ __all__ = [  # noqa: RUF022  # grouped by topic
     "ConnectionLost",
     "HandshakeRejected",
     "InvalidParameters",
-    "LocalProtocolError",
+    "InvalidState",
     "MediaNotAvailable",
     "RTMSError",
     "RemoteProtocolError",
+    "StreamLost",
     "StreamNotFound",
     "StreamStopped",
 ]

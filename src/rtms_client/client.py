@@ -44,7 +44,7 @@ _ENVIRONMENT: Final = (
 )
 
 
-_DEFAULT_POLICY: Final[ReconnectPolicy | None] = None
+_DEFAULT_POLICY: Final = ReconnectPolicy()
 
 
 class RTMSClient(CallbackMethods):
