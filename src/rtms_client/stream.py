@@ -3,6 +3,7 @@
 import asyncio
 import random
 import time
+from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable, Mapping, MutableMapping
 from types import TracebackType
 from typing import Any, Final, Generic, Self, TypeVar, cast
@@ -570,11 +571,14 @@ class RTMSStream(CallbackMethods):
 
     def statistics(self) -> StreamStatistics:
         """Return a snapshot of all counters."""
+        errors: Counter[str] = Counter()
+        for runner in self._runners:
+            errors[runner.name] += runner.errors
         core = CoreStatistics() if self._session is None else self._session.intake.statistics
         return StreamStatistics(
             core=attrs.evolve(core, frames=dict(core.frames), flaws=attrs.evolve(core.flaws)),
             buffers=self._hub.statistics(),
-            callback_errors={runner.name: runner.errors for runner in self._runners},
+            callback_errors=errors,
         )
 
     @override

@@ -2,6 +2,7 @@
 
 import asyncio
 import inspect
+from collections import deque
 from collections.abc import Awaitable, Callable
 from concurrent.futures import Executor, ThreadPoolExecutor
 from typing import Any, Final, TypeAlias
@@ -57,9 +58,12 @@ class CallbackRunner:
         self.name = callback_name(callback)
         self.errors = 0
         self._callback = callback
+        self._is_async = _is_async(callback)
         self._stream = stream
         self._mailbox = mailbox
         self._log = log
+        self._over = False
+        self._results: deque[Awaitable[object]] = deque()
 
     async def run(self) -> None:
         """Feed the callback; ends with the stream, whatever its outcome."""
@@ -67,51 +71,65 @@ class CallbackRunner:
         try:
             while True:
                 item = await self._mailbox.get()
-                if _is_async(self._callback):
+                if self._is_async:
                     await self._call(item)
                 else:
                     await self._call_in_thread(item, thread)
         except (EndOfStream, RTMSError):
             return  # the outcome of the stream is not the callback's business
         finally:
+            self._over = True
+            self._discard_results()
             thread.shutdown(wait=False, cancel_futures=True)
 
     async def _call(self, item: Item) -> None:
         try:
-            await self._callback(item, self._stream)  # type: ignore[misc]  # see _is_async
-        except asyncio.CancelledError:
-            task = asyncio.current_task()
-            if task is None or task.cancelling():
-                raise
-            self._failed()  # the callback awaited something that was cancelled
+            result = self._callback(item, self._stream)
         except Exception:  # noqa: BLE001  # user code may raise anything
             self._failed()
+        else:
+            if result is not None:
+                await self._finish(result)
 
     async def _call_in_thread(self, item: Item, thread: Executor) -> None:
         """Call with everything that waits, up to a batch: one hop to the thread for all."""
         batch = [item]
         while len(batch) < _BATCH and (more := self._mailbox.pop()) is not None:
             batch.append(more)
-        loop = asyncio.get_running_loop()
-        for awaitable in await loop.run_in_executor(thread, self._call_all, batch):
-            await self._finish(awaitable)
+        await asyncio.get_running_loop().run_in_executor(thread, self._call_all, batch)
+        while self._results:
+            await self._finish(self._results.popleft())
 
-    def _call_all(self, batch: list[Item]) -> list[Awaitable[None]]:
+    def _call_all(self, batch: list[Item]) -> None:
         """Call in the thread; a plain function may still return an awaitable."""
-        awaitables = []
         for item in batch:
+            if self._over:
+                break
             try:
                 result = self._callback(item, self._stream)
-            except Exception:  # noqa: BLE001  # user code may raise anything
+            except (Exception, asyncio.CancelledError):  # noqa: BLE001  # user code may raise anything
                 self._failed()
             else:
                 if inspect.isawaitable(result):
-                    awaitables.append(result)
-        return awaitables
+                    self._results.append(result)
+        if self._over:
+            self._discard_results()
 
-    async def _finish(self, awaitable: Awaitable[None]) -> None:
+    def _discard_results(self) -> None:
+        """Drop what nobody will await, without a warning that it was not awaited."""
+        while self._results:
+            result = self._results.popleft()
+            if inspect.iscoroutine(result):
+                result.close()
+
+    async def _finish(self, awaitable: Awaitable[object]) -> None:
         try:
             await awaitable
+        except asyncio.CancelledError:
+            task = asyncio.current_task()
+            if task is None or task.cancelling():
+                raise
+            self._failed()  # the callback awaited something that was cancelled
         except Exception:  # noqa: BLE001  # user code may raise anything
             self._failed()
 

@@ -1,0 +1,272 @@
+"""Callbacks: whatever they are and do, they get their items one by one and harm nobody."""
+
+import asyncio
+import functools
+import logging
+import threading
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
+
+from rtms_client import AudioFormat, AudioFrame, BufferLimits, ConnectionLost, MediaType
+from rtms_client._runtime.buffers import Hub
+from rtms_client._runtime.dispatch import CallbackRunner, callback_name
+from rtms_client._runtime.log import stream_log
+
+AUDIO = MediaType.AUDIO
+
+
+class Bench:
+    """A hub, and a runner that feeds one callback."""
+
+    def __init__(self, callback: Callable[[Any, Any], Any]) -> None:
+        limits = BufferLimits(max_items=1000, max_bytes=100_000)
+        self.hub = Hub({AUDIO: limits}, lambda _: None)
+        mailbox = self.hub.subscribe("callback", [AUDIO])
+        self.runner = CallbackRunner(callback, "the stream", mailbox, stream_log("stream-1"))
+
+    def publish(self, count: int, start: int = 1) -> None:
+        """Publish so many frames."""
+        for number in range(start, start + count):
+            frame = AudioFrame(
+                sequence=number, data=b"1234", timestamp_ms=number, format=AudioFormat()
+            )
+            self.hub.publish(frame, 10)
+
+
+@asynccontextmanager
+async def running(callback: Callable[[Any, Any], Any]) -> AsyncIterator[Bench]:
+    """Feed a callback until the end of the block; cancels it if it is still at work then."""
+    bench = Bench(callback)
+    task = asyncio.create_task(bench.runner.run())
+    try:
+        yield bench
+        bench.hub.end(None)
+        await asyncio.wait([task], timeout=1)
+    finally:
+        task.cancel()
+        await asyncio.wait([task])
+    if not task.cancelled():
+        task.result()
+
+
+class Calls:
+    """Takes notes in many disguises."""
+
+    def __init__(self) -> None:
+        self.noted: list[tuple[int, object]] = []
+        self.threads: set[int] = set()
+
+    def note(self, item: AudioFrame, stream: object) -> None:
+        """Note a call."""
+        self.noted.append((item.sequence, stream))
+        self.threads.add(threading.get_ident())
+
+    async def note_later(self, item: AudioFrame, stream: object) -> None:
+        """Note a call after a while."""
+        await asyncio.sleep(0)
+        self.note(item, stream)
+
+    async def __call__(self, item: AudioFrame, stream: object) -> None:
+        """Note a call after a while, as an object."""
+        await self.note_later(item, stream)
+
+
+@pytest.mark.parametrize("kind", ["method", "object", "partial", "lambda"])
+async def test_asynchronous_callbacks(kind: str) -> None:
+    """Coroutine functions in every disguise run on the event loop, one call after the other."""
+    calls = Calls()
+    disguises: dict[str, Callable[[Any, Any], Awaitable[None]]] = {
+        "method": calls.note_later,
+        "object": calls,
+        "partial": functools.partial(calls.note_later),
+        "lambda": lambda item, stream: calls.note_later(item, stream),  # noqa: PLW0108
+    }
+    async with running(disguises[kind]) as bench:
+        bench.publish(200)
+    assert calls.noted == [(number, "the stream") for number in range(1, 201)]
+    assert calls.threads == {threading.get_ident()}
+    assert bench.runner.errors == 0
+
+
+@pytest.mark.parametrize("kind", ["method", "partial", "lambda"])
+async def test_plain_callbacks(kind: str) -> None:
+    """Plain functions run in one thread of their own, one call after the other."""
+    calls = Calls()
+    disguises: dict[str, Callable[[Any, Any], None]] = {
+        "method": calls.note,
+        "partial": functools.partial(calls.note),
+        "lambda": lambda item, stream: calls.note(item, stream),  # noqa: PLW0108
+    }
+    async with running(disguises[kind]) as bench:
+        bench.publish(200)
+    assert calls.noted == [(number, "the stream") for number in range(1, 201)]
+    assert len(calls.threads) == 1
+    assert calls.threads != {threading.get_ident()}
+
+
+async def test_thread_ends_with_the_stream() -> None:
+    """The thread of a plain callback does not outlive the stream."""
+    calls = Calls()
+    before = threading.active_count()
+    async with running(calls.note) as bench:
+        bench.publish(1)
+    async with asyncio.timeout(1):
+        while threading.active_count() > before:  # noqa: ASYNC110  # nothing announces it
+            await asyncio.sleep(0.001)
+
+
+def _raise(error: BaseException) -> Callable[[Any, Any], None]:
+    def plain(_: object, __: object) -> None:
+        raise error
+
+    return plain
+
+
+def _raise_later(error: BaseException) -> Callable[[Any, Any], Awaitable[None]]:
+    async def later(_: object, __: object) -> None:
+        await asyncio.sleep(0)
+        raise error
+
+    return later
+
+
+async def _wrong_signature() -> None:
+    """Take no arguments, although two are given."""
+
+
+ERRORS = [
+    ValueError("no good"),
+    ConnectionLost("other", 1006, ""),
+    StopIteration(),
+    asyncio.CancelledError(),
+]
+
+
+@pytest.mark.parametrize("error", ERRORS, ids=lambda error: type(error).__name__)
+@pytest.mark.parametrize("make", [_raise, _raise_later])
+async def test_callback_that_raises(
+    error: BaseException, make: Callable[[BaseException], Any]
+) -> None:
+    """Whatever a callback raises is counted, and the next item is delivered all the same."""
+    async with running(make(error)) as bench:
+        bench.publish(5)
+    assert bench.runner.errors == 5
+
+
+async def test_plain_callback_whose_result_raises() -> None:
+    """An awaitable that a plain function returns may raise, or be cancelled, as well."""
+    loop = asyncio.get_running_loop()
+    cancelled: asyncio.Future[None] = loop.create_future()
+    cancelled.cancel()
+    failed: asyncio.Future[None] = loop.create_future()
+    failed.set_exception(ValueError("no good"))
+    async with running(lambda item, _: cancelled if item.sequence % 2 else failed) as bench:
+        bench.publish(4)
+    assert bench.runner.errors == 4
+
+
+async def test_callback_with_the_wrong_signature() -> None:
+    """A callback that cannot be called at all is counted like one that raises."""
+    wrong: Any = _wrong_signature
+    async with running(wrong) as bench:
+        bench.publish(3)
+    assert bench.runner.errors == 3
+
+
+async def test_failures_are_logged_ever_more_rarely(caplog: pytest.LogCaptureFixture) -> None:
+    """Failures 1, 2, 4, 8 are logged, with their traceback and the stream id."""
+    async with running(_raise(ValueError("no good"))) as bench:
+        bench.publish(10)
+    assert [record.getMessage().partition("raised ")[2] for record in caplog.records] == [
+        f"({number} times so far); the stream goes on" for number in (1, 2, 4, 8)
+    ]
+    for record in caplog.records:
+        assert record.levelno == logging.ERROR
+        assert record.exc_info is not None
+        assert record.__dict__["rtms_stream_id"] == "stream-1"
+
+
+async def test_asynchronous_callback_is_cancelled_with_its_stream() -> None:
+    """Cancelling the runner cancels the call that is under way."""
+    cancelled: list[int] = []
+
+    async def sleep(item: AudioFrame, _: object) -> None:
+        try:
+            await asyncio.sleep(60)
+        except asyncio.CancelledError:
+            cancelled.append(item.sequence)
+            raise
+
+    bench = Bench(sleep)
+    task = asyncio.create_task(bench.runner.run())
+    bench.publish(3)
+    for _ in range(5):
+        await asyncio.sleep(0)
+    task.cancel()
+    await asyncio.wait([task])
+    assert task.cancelled()
+    assert cancelled == [1]
+    assert bench.runner.errors == 0
+
+
+async def test_plain_callback_gets_nothing_after_the_end() -> None:
+    """After the stream was closed only the call under way is finished; the batch is dropped."""
+    calls: list[int] = []
+    started, release = threading.Event(), threading.Event()
+
+    def block(item: AudioFrame, _: object) -> None:
+        calls.append(item.sequence)
+        started.set()
+        release.wait(10)
+
+    bench = Bench(block)
+    bench.publish(50)
+    before = threading.active_count()
+    task = asyncio.create_task(bench.runner.run())
+    await asyncio.to_thread(started.wait, 10)
+    task.cancel()
+    await asyncio.wait([task])
+    release.set()
+    async with asyncio.timeout(1):
+        while threading.active_count() > before + 1:  # noqa: ASYNC110  # the loop has one, too
+            await asyncio.sleep(0.001)
+    assert calls == [1]
+
+
+@pytest.mark.parametrize("when", ["in the thread", "while awaiting"])
+async def test_awaitables_that_nobody_awaits_any_more(when: str) -> None:
+    """Coroutines that a plain function returned are closed when the stream ends before them."""
+    started, release = threading.Event(), threading.Event()
+
+    async def later() -> None:
+        await asyncio.sleep(60)
+
+    def plain(_: object, __: object) -> Awaitable[None]:
+        started.set()
+        if when == "in the thread":
+            release.wait(10)
+        return later()
+
+    bench = Bench(plain)
+    bench.publish(5)
+    before = threading.active_count()
+    task = asyncio.create_task(bench.runner.run())
+    await asyncio.to_thread(started.wait, 10)
+    await asyncio.sleep(0.01)
+    task.cancel()
+    await asyncio.wait([task])
+    release.set()
+    async with asyncio.timeout(1):
+        while threading.active_count() > before + 1:  # noqa: ASYNC110  # the loop has one, too
+            await asyncio.sleep(0.001)
+    assert task.cancelled()
+
+
+def test_names() -> None:
+    """A callback is named by module and qualified name, an object by its class."""
+    assert callback_name(Calls().note) == f"{__name__}.Calls.note"
+    assert callback_name(functools.partial(print)) == "functools.partial"
+    assert callback_name(Calls()) == f"{__name__}.Calls"
