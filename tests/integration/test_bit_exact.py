@@ -11,7 +11,6 @@ from rtms_client import (
     AudioChannel,
     AudioParams,
     ChatParams,
-    ContentType,
     DataOption,
     MediaCodec,
     MediaType,
@@ -21,7 +20,7 @@ from rtms_client import (
     TranscriptParams,
     VideoParams,
 )
-from rtms_client.enums import Product
+from rtms_client.enums import ContentType, Product
 from rtms_client.frames import Item, MediaFrame, ShareFrame, VideoFrame
 from rtms_client.testing import (
     ADA,
