@@ -5,21 +5,19 @@ from typing import Any
 import pytest
 
 from rtms_client import (
-    AudioFormat,
     AudioFrame,
     BufferLimits,
     Gap,
     MediaCodec,
     MediaType,
     OverflowPolicy,
-    PictureFormat,
     Resolution,
-    TranscriptFormat,
     TranscriptSegment,
     Unrecognized,
     VideoFrame,
 )
 from rtms_client._runtime.buffers import Lane, Put, key_name
+from rtms_client.config import AudioFormat, PictureFormat, TranscriptFormat
 from rtms_client.events import FirstPacket, GapCause
 from rtms_client.frames import Item
 

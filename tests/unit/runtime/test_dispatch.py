@@ -10,10 +10,11 @@ from typing import Any
 
 import pytest
 
-from rtms_client import AudioFormat, AudioFrame, BufferLimits, ConnectionLost, MediaType
+from rtms_client import AudioFrame, BufferLimits, ConnectionLost, MediaType
 from rtms_client._runtime.buffers import Hub
 from rtms_client._runtime.dispatch import CallbackRunner, callback_name
 from rtms_client._runtime.log import stream_log
+from rtms_client.config import AudioFormat
 
 AUDIO = MediaType.AUDIO
 

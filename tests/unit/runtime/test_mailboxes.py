@@ -6,17 +6,16 @@ import gc
 import pytest
 
 from rtms_client import (
-    AudioFormat,
     AudioFrame,
     BufferLimits,
     ConnectionLost,
     Gap,
     MediaType,
     OverflowPolicy,
-    TranscriptFormat,
     TranscriptSegment,
 )
 from rtms_client._runtime.buffers import EndOfStream, Hub, Lane, Mailbox
+from rtms_client.config import AudioFormat, TranscriptFormat
 from rtms_client.events import FirstPacket, GapCause
 from rtms_client.exceptions import BufferOverflow, InvalidState
 from rtms_client.frames import Item
