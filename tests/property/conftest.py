@@ -72,6 +72,7 @@ class Shell:
 
     def start(self) -> None:
         """Start the session."""
+        self.check()
         self.ask(lambda: self.session.start(self.now))
 
     def ask(self, call: Callable[[], int | None]) -> None:
@@ -103,7 +104,7 @@ class Shell:
         self.tell(lambda: self.session.lost(number, code, "", self.now))
 
     def receive(self, number: int, data: bytes) -> None:
-        """Let a message arrive; one that is not understood must have changed nothing."""
+        """Let a message arrive, perhaps late; one not understood must have changed nothing."""
         before = self.session.phase
         self.tell(lambda: self.session.receive(number, data, self.now), before)
 

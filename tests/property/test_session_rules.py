@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
     RuleBasedStateMachine,
@@ -15,6 +15,7 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
+from rtms_client._wire import fields as f
 from rtms_client.config import ReconnectPolicy
 from rtms_client.enums import Product, StopReason
 from rtms_client.exceptions import BufferOverflow
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
 
     from tests.property.conftest import MakeShell, Shell
 
+    from rtms_client.protocol import StreamSession
+
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),
     lambda inner: (
@@ -31,7 +34,38 @@ JSON = st.recursive(
     ),
     max_leaves=5,
 )
-SIGNALING_MESSAGES, MEDIA_MESSAGES = st.integers(0, 31), st.integers(0, 14)
+
+
+def whole(_: st.DataObject, message: dict[str, object]) -> bytes:
+    """Return a message as it is."""
+    return json.dumps(message).encode()
+
+
+def with_other_value(data: st.DataObject, message: dict[str, object]) -> bytes:
+    """Return a message with one value replaced."""
+    key = data.draw(st.sampled_from(sorted(message)))
+    return json.dumps({**message, key: data.draw(JSON)}).encode()
+
+
+def with_other_inside(data: st.DataObject, message: dict[str, object]) -> bytes:
+    """Return a message with one value inside its payload replaced."""
+    inside = {**f.mapping(message.get("event")), **f.mapping(message.get("content"))}
+    inside[data.draw(st.sampled_from(["user_id", "event_type", "data", *inside]))] = data.draw(JSON)
+    return json.dumps({**message, "event": inside, "content": inside}).encode()
+
+
+def cut(data: st.DataObject, message: dict[str, object]) -> bytes:
+    """Return the beginning of a message."""
+    encoded = json.dumps(message).encode()
+    return encoded[: data.draw(st.integers(0, len(encoded)))]
+
+
+def junk(data: st.DataObject, _: dict[str, object]) -> bytes:
+    """Return what is no message at all."""
+    return data.draw(st.binary(max_size=32))
+
+
+WAYS = (whole, with_other_value, with_other_inside, cut, junk)
 
 
 class Sessions(RuleBasedStateMachine):
@@ -76,16 +110,11 @@ class Sessions(RuleBasedStateMachine):
         self.shell.start()
 
     @precondition(lambda self: self.shell.opening)
-    @rule(data=st.data())
-    def connection_opens(self, data: st.DataObject) -> None:
-        """Let a connection come about."""
-        self.shell.opened(data.draw(st.sampled_from(sorted(self.shell.opening))))
-
-    @precondition(lambda self: self.shell.opening)
-    @rule(data=st.data())
-    def connection_fails(self, data: st.DataObject) -> None:
-        """Let a connection not come about."""
-        self.shell.failed(data.draw(st.sampled_from(sorted(self.shell.opening))))
+    @rule(data=st.data(), fails=st.booleans())
+    def connection_opens(self, data: st.DataObject, fails: bool) -> None:  # noqa: FBT001  # drawn
+        """Let a connection come about, or not."""
+        number = data.draw(st.sampled_from(sorted(self.shell.opening)))
+        (self.shell.failed if fails else self.shell.opened)(number)
 
     @precondition(lambda self: self.shell.open)
     @rule(data=st.data(), code=st.sampled_from([1000, 1006, 1011, 4000]))
@@ -94,51 +123,23 @@ class Sessions(RuleBasedStateMachine):
         self.shell.lost(data.draw(st.sampled_from(sorted(self.shell.open))), code)
 
     @precondition(lambda self: self.shell.open)
-    @rule(data=st.data(), kind=st.sampled_from(["signaling", "media"]), again=st.booleans())
-    def valid_message(self, data: st.DataObject, kind: str, again: bool) -> None:  # noqa: FBT001  # drawn
-        """Send a message of the corpus, on a fitting connection or not, once or twice."""
+    @rule(data=st.data(), kind=st.sampled_from(["signaling", "media"]), times=st.integers(1, 2))
+    def message_arrives(self, data: st.DataObject, kind: str, times: int) -> None:
+        """Send a message of the corpus, whole or spoilt, in its place or not, once or twice."""
         number = data.draw(st.sampled_from(sorted(self.shell.open)))
         message = data.draw(st.sampled_from(self.corpus[kind]))
-        for _ in range(1 + again):
-            if number in self.shell.open:
-                self._say(number, message)
+        spoil = data.draw(st.sampled_from(WAYS))
+        sent = spoil(data, message)
+        for _ in range(times):
+            self.shell.receive(number, sent)
 
-    @precondition(lambda self: self.shell.open)
-    @rule(data=st.data(), kind=st.sampled_from(["signaling", "media"]), value=JSON)
-    def mutated_message(self, data: st.DataObject, kind: str, value: Any) -> None:  # noqa: ANN401  # any JSON
-        """Send a message of the corpus with one value replaced."""
-        message = dict(data.draw(st.sampled_from(self.corpus[kind])))
-        key = data.draw(st.sampled_from(sorted(message)))
-        inner = message[key]
-        if isinstance(inner, dict) and inner:
-            inner = {**inner, data.draw(st.sampled_from(sorted(inner))): value}
-        else:
-            inner = value
-        number = data.draw(st.sampled_from(sorted(self.shell.open)))
-        self._say(number, {**message, key: inner})
-
-    @precondition(lambda self: self.shell.open)
-    @rule(data=st.data(), kind=st.sampled_from(["signaling", "media"]))
-    def truncated_message(self, data: st.DataObject, kind: str) -> None:
-        """Send the beginning of a message of the corpus."""
-        whole = json.dumps(data.draw(st.sampled_from(self.corpus[kind]))).encode()
-        number = data.draw(st.sampled_from(sorted(self.shell.open)))
-        self.shell.receive(number, whole[: data.draw(st.integers(0, len(whole)))])
-
-    @precondition(lambda self: self.shell.open)
-    @rule(data=st.data(), junk=st.binary(max_size=32))
-    def junk_arrives(self, data: st.DataObject, junk: bytes) -> None:
-        """Send what is no message at all."""
-        self.shell.receive(data.draw(st.sampled_from(sorted(self.shell.open))), junk)
-
-    @rule(number=st.integers(-1, 50), data=st.binary(max_size=8))
+    @rule(number=st.sampled_from([-1, 0, 10_000]), data=st.binary(max_size=8))
     def stranger(self, number: int, data: bytes) -> None:
         """Report something about a connection that is not there: it is void."""
         shell = self.shell
-        if number not in {*shell.open, *shell.opening}:
-            shell.tell(lambda: shell.session.opened(number, shell.now))
-            shell.tell(lambda: shell.session.receive(number, data, shell.now))
-            shell.tell(lambda: shell.session.lost(number, 1006, "", shell.now))
+        shell.tell(lambda: shell.session.opened(number, shell.now))
+        shell.tell(lambda: shell.session.receive(number, data, shell.now))
+        shell.tell(lambda: shell.session.lost(number, 1006, "", shell.now))
 
     @rule(seconds=st.sampled_from([0.0, 0.25, 1.0, 5.0, 10.0, 30.0, 65.0]))
     def time_passes(self, seconds: float) -> None:
@@ -151,20 +152,27 @@ class Sessions(RuleBasedStateMachine):
         call = data.draw(st.sampled_from(self.requests))
         self.shell.ask(lambda: call(self.shell))
 
-    @rule()
-    def close(self) -> None:
-        """End gracefully."""
-        self.shell.ask(lambda: self.shell.session.close(self.shell.now))
+    @rule(
+        end=st.sampled_from(
+            [
+                lambda session, now: session.close(now),
+                lambda session, _: session.stopped(None),
+                lambda session, _: session.stopped(StopReason.EXIT_SIGNAL),
+                lambda session, _: session.abort(BufferOverflow("audio", 1, 1)),
+            ]
+        )
+    )
+    def end(self, end: Callable[[StreamSession, float], None]) -> None:
+        """End, gracefully or at once."""
+        self.shell.ask(lambda: end(self.shell.session, self.shell.now))
 
-    @rule(reason=st.sampled_from([None, StopReason.MEETING_ENDED, StopReason.EXIT_SIGNAL]))
-    def stopped(self, reason: StopReason | None) -> None:
-        """Take note of a stopped webhook."""
-        self.shell.ask(lambda: self.shell.session.stopped(reason))
 
-    @rule(error=st.sampled_from([None, BufferOverflow("audio", 1, 1)]))
-    def abort(self, error: BufferOverflow | None) -> None:
-        """End at once."""
-        self.shell.ask(lambda: self.shell.session.abort(error))
+@settings(max_examples=5)
+@given(data=st.data())
+def test_every_way_to_spoil_a_message(data: st.DataObject) -> None:
+    """The rules above have bytes to send, whatever is drawn."""
+    message: dict[str, object] = {"msg_type": 14, "content": {"data": "AAAA"}}
+    assert {type(spoil(data, message)) for spoil in WAYS} == {bytes}
 
 
 def test_every_order_of_events(

@@ -570,6 +570,8 @@ class StreamSession:
         final = self._recoveries.broken(media, error, now, established=ready)
         if final is not None:
             self._given_up(media, final, now)
+        elif media is not None:  # the others need not wait for it
+            self._check_media(now)
 
     def _given_up(self, media: MediaType | None, error: RTMSError, now: float) -> None:
         if media is None or isinstance(error, StreamNotFound):

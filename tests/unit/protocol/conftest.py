@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Mapping
-from typing import TYPE_CHECKING, Any, Final, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, TypeAlias, assert_never
 
 import pytest
 
@@ -83,6 +83,8 @@ class Wire:
                 return f"close {self._endpoints[number]} {code}"
             case Answer(token=token, outcome=outcome):
                 return f"answer {token} {type(outcome).__name__}"
+            case _:
+                assert_never(action)
 
     def items(self) -> list[Item]:
         """Take what arrived for the application."""
