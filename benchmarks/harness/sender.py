@@ -26,6 +26,7 @@ from .load import Load, load
 _KEEP_ALIVE_S: Final = 10.0
 _BACKLOG_BYTES: Final = 1 << 20
 _FULL_S: Final = 0.0005
+_LATE_S: Final = 0.1  # what a machine that is too slow is not asked to catch up on
 _GOLDEN: Final = 0.618  # spreads the streams evenly over the interval
 
 
@@ -118,14 +119,14 @@ class Sender:
             ws.transport.write(frames.take(count, final=not left))
 
     async def _pace(self, ws: ServerConnection, phase_s: float) -> None:
-        """Send one frame per interval; a late one does not move the next."""
+        """Send one frame per interval; a late one moves the next only if very late."""
         frames = Stamped(self._load)
         loop = asyncio.get_running_loop()
         due = loop.time() + phase_s
         while not ws.transport.is_closing():
             await asyncio.sleep(due - loop.time())
             ws.transport.write(frames.frame())
-            due += self._load.interval_s
+            due = max(due + self._load.interval_s, loop.time() - _LATE_S)
 
 
 def _ca_file(directory: str) -> Path:
