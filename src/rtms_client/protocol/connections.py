@@ -46,6 +46,7 @@ class Connections:
         self._last_number += 1
         link = Link(self._last_number, media, url)
         link.machine.feed(LinkInput.CONNECT)
+        link.began = now
         link.deadline = now + self._timeouts.connect_s
         self._links[link.number] = link
         if media is None:
@@ -72,6 +73,14 @@ class Connections:
         """Give up all connections, media first (lifecycle notes, section 9)."""
         for link in sorted(self._links.values(), key=lambda link: link.media is None):
             self.close(link)
+
+    def close_mute_signaling(self, link: Link) -> bool:
+        """Close signaling if it has said nothing since a connection was begun; tell whether."""
+        signaling = self.signaling
+        if signaling is None or signaling.heard >= link.began:
+            return False
+        self.close(signaling)
+        return True
 
     def expired(self, now: float) -> list[Link]:
         """Return the connections whose time is up."""

@@ -125,17 +125,18 @@ class Link:
 
     Attributes:
         endpoint: ``signaling``, the name of the medium, or ``all``; for errors and logs.
+        began: When it was begun.
         deadline: When opening or handshake must be done; `None` when they are.
         heard: When the last message came.
     """
 
-    __slots__ = ("deadline", "endpoint", "heard", "machine", "media", "number", "url")
+    __slots__ = ("began", "deadline", "endpoint", "heard", "machine", "media", "number", "url")
 
     def __init__(self, number: int, media: MediaType | None, url: str) -> None:
         self.number, self.media, self.url = number, media, url
         self.endpoint = self.name_of(media)
         self.deadline: float | None = None
-        self.heard = 0.0
+        self.began = self.heard = 0.0
         self.machine: Machine[LinkState, LinkInput] = Machine(
             self.endpoint, SIGNALING_TABLE if media is None else MEDIA_TABLE, LinkState.IDLE
         )
@@ -153,6 +154,12 @@ class Link:
     def settled(self) -> bool:
         """Whether the handshake succeeded, as far as we can know."""
         return self.machine.state in {LinkState.PRESUMED, LinkState.READY}
+
+    def hear(self, now: float) -> None:
+        """Take note that a message came; if that was in doubt, it no longer is."""
+        self.heard = now
+        if self.deadline is not None and self.settled:
+            self.deadline = None
 
     def expires(self, timeouts: Timeouts) -> float:
         """Return when this connection counts as failed if nothing happens."""

@@ -24,9 +24,18 @@ from rtms_client.exceptions import (
 )
 from rtms_client.protocol.intake import Intake
 
-__all__ = ["ReconnectAttempt", "ReconnectHook", "Recoveries", "Recovery", "retry_kind"]
+__all__ = [
+    "ReconnectAttempt",
+    "ReconnectHook",
+    "Recoveries",
+    "Recovery",
+    "retry_kind",
+    "suspicious",
+]
 
 _HISTORY: Final = 100
+_LATE_S: Final = 30.0
+"""Webhooks may be late; a server notices a new loss after three keep-alives of 10 s."""
 
 
 @attrs.frozen(kw_only=True)
@@ -56,6 +65,14 @@ def retry_kind(error: RTMSError) -> Retry:
     if isinstance(error, CertificateRejected | LocalProtocolError):
         return Retry.FINAL
     return Retry.BACK_OFF
+
+
+def suspicious(error: RTMSError) -> bool:
+    """Tell whether a refusal calls the message itself faulty, which was accepted before.
+
+    Then the server may have lost the signaling connection, on which media depend, without a word.
+    """
+    return type(error) is HandshakeRejected and retry_kind(error) is Retry.FINAL
 
 
 class Recovery:
@@ -191,7 +208,7 @@ class Recoveries:
         media: All media of the stream.
     """
 
-    __slots__ = ("_by_media", "_dice", "_hook", "_intake", "_media", "policy")
+    __slots__ = ("_by_media", "_dice", "_hook", "_intake", "_media", "_repaired_at", "policy")
 
     def __init__(
         self,
@@ -207,6 +224,7 @@ class Recoveries:
         self._intake = intake
         self._media = tuple(media)
         self._by_media: dict[MediaType | None, Recovery] = {}
+        self._repaired_at: float | None = None
 
     def __bool__(self) -> bool:
         """Tell whether anything is broken, or has not proved to be whole again."""
@@ -314,8 +332,14 @@ class Recoveries:
         recovery = self._by_media.get(media)
         if recovery is not None and recovery.connected_at is None:
             recovery.connected(now)
-            if media is not None:
+            if media is None:
+                self._repaired_at = now
+            else:
                 self._resumed(recovery, now)
+
+    def repaired(self, now: float) -> bool:
+        """Tell whether signaling was brought back so recently that word of the loss may come."""
+        return self._repaired_at is not None and now - self._repaired_at < _LATE_S
 
     def whole(self, now: float) -> None:
         """Take note that signaling and all media are there again."""

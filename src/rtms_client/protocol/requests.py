@@ -4,13 +4,23 @@ Replies do not say which request they answer; they are paired by kind, by user o
 there is one, and in order (messages notes, 6.4 and 7).
 """
 
+from typing import Final
+
 import attrs
 
 from rtms_client._wire.inbound import Reply
 from rtms_client.enums import MessageType
 from rtms_client.frames import UserId
 
-__all__ = ["Request", "Requests"]
+__all__ = ["REPLIES", "Request", "Requests"]
+
+REPLIES: Final = (
+    MessageType.SESSION_STATE_RESP,
+    MessageType.STREAM_STATE_RESP,
+    MessageType.STREAM_CLOSE_RESP,
+    MessageType.VIDEO_SUBSCRIPTION_RESP,
+)
+"""Types of messages that answer a request."""
 
 
 @attrs.frozen(kw_only=True)

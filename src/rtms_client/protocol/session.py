@@ -16,13 +16,7 @@ from rtms_client._wire.codec import Codec, JsonCodec, Message
 from rtms_client._wire.media import MEDIA_OF_MESSAGE, granted_format
 from rtms_client.codes import Retry, explain_stop
 from rtms_client.config import StreamInfo, differences
-from rtms_client.enums import (
-    MediaType,
-    MessageType,
-    StatusCode,
-    StopReason,
-    StreamState,
-)
+from rtms_client.enums import MediaType, MessageType, StatusCode, StopReason, StreamState
 from rtms_client.exceptions import (
     ConnectionLost,
     HandshakeRejected,
@@ -42,18 +36,13 @@ from rtms_client.protocol.machine import Machine
 from rtms_client.protocol.options import SessionOptions, candidates
 from rtms_client.protocol.outputs import Action, Granted
 from rtms_client.protocol.phases import SESSION_TABLE, Phase, SessionInput
-from rtms_client.protocol.reconnect import Recoveries
+from rtms_client.protocol.reconnect import Recoveries, suspicious
+from rtms_client.protocol.requests import REPLIES
 
 __all__ = ["StreamSession"]
 
 _Handler: TypeAlias = Callable[[Link, MessageType, Message, float], None]
 _METADATA: Final = range(MessageType.META_DATA_AUDIO, MessageType.META_DATA_CHAT + 1)
-_REPLIES: Final = (
-    MessageType.SESSION_STATE_RESP,
-    MessageType.STREAM_STATE_RESP,
-    MessageType.STREAM_CLOSE_RESP,
-    MessageType.VIDEO_SUBSCRIPTION_RESP,
-)
 _V2: Final = 2
 _ABNORMAL, _RESTARTED = 1006, 1012  # RFC 6455, section 7.4.1, and its registry
 
@@ -123,7 +112,7 @@ class StreamSession:
             **both,
             MessageType.SIGNALING_HAND_SHAKE_RESP: self._on_signaling_answer,
             MessageType.EVENT_UPDATE: self._on_event,
-            **dict.fromkeys(_REPLIES, self._on_reply),
+            **dict.fromkeys(REPLIES, self._on_reply),
         }
         self._media_handlers: Mapping[int, _Handler] = {
             **both,
@@ -229,9 +218,14 @@ class StreamSession:
         signaling_url(urls, self.options.network)
         if not self._machine.accepts(SessionInput.SIGNALING_LOST):
             return
-        self._server_urls = urls
+        known, self._server_urls = self._server_urls, urls
         link = self._connections.signaling
         if link is not None and link.machine.state is LinkState.READY:
+            if urls == known and self._recoveries.repaired(now):  # ask: the webhook may be late
+                link.deadline = now + self.options.timeouts.request_s
+                self.control.request_stream_state(now)
+                self.changed = True
+                return
             self._connections.close(link)
             self._broken(None, ConnectionLost("signaling", _ABNORMAL, "webhook"), now, ready=True)
         self._recoveries.signalled(None, now)
@@ -271,7 +265,7 @@ class StreamSession:
         link = self._connections.get(connection)
         if link is None:
             return
-        link.heard = now
+        link.hear(now)
         statistics = self.intake.statistics
         statistics.messages += 1
         statistics.bytes += len(data)
@@ -391,7 +385,12 @@ class StreamSession:
             link.machine.feed(LinkInput.REJECTED)
             self._connections.close(link)
             error = HandshakeRejected.for_status(link.endpoint, answer.status, answer.reason)
-            self._broken(link.media, error, now, ready=False)
+            again = link.media in self._recoveries.absent()
+            if again and suspicious(error) and self._connections.close_mute_signaling(link):
+                lost = ConnectionLost("signaling", _ABNORMAL, f"{link.endpoint} was refused")
+                self._broken(None, lost, now, ready=True)
+            else:
+                self._broken(link.media, error, now, ready=False)
             return
         awaited = link.machine.state is LinkState.HANDSHAKING
         link.machine.feed(LinkInput.ACCEPTED)

@@ -23,7 +23,13 @@ from rtms_client import (
 )
 from rtms_client.config import ReconnectPolicy
 from rtms_client.enums import MediaCodec
-from rtms_client.events import ReconnectScheduled, StreamInterrupted, StreamItem, StreamResumed
+from rtms_client.events import (
+    GapCause,
+    ReconnectScheduled,
+    StreamInterrupted,
+    StreamItem,
+    StreamResumed,
+)
 from rtms_client.testing import (
     ADA,
     GRACE,
@@ -140,6 +146,8 @@ class Witness:
         times = [frame.timestamp_ms for frame in self.of(AudioFrame)]
         assert len(set(times)) == len(times)
         if not times:
+            return
+        if any(gap.cause is GapCause.PAUSED for gap in self.of(Gap)):
             return
         gaps = [gap for gap in self.of(Gap) if gap.media == MediaType.AUDIO]
         for missing in set(range(min(times), max(times), 20)) - set(times):
