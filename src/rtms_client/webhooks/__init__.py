@@ -70,7 +70,7 @@ __all__ = [
     "receive",
 ]
 
-SecretSource: TypeAlias = str | Iterable[str] | Callable[[str | None], str | Iterable[str] | None]
+SecretSource: TypeAlias = str | Iterable[str] | Callable[[str], str | Iterable[str] | None]
 """One secret token, several that are valid at once, or a function that finds them by account id."""
 
 _MAX_BYTES: Final = 1024 * 1024
@@ -100,9 +100,10 @@ def receive(
             ``items()``. Case does not matter.
         secret: Secret token of the app's event subscription, which is not the client secret; or
             several, while one replaces another or when several apps post to one address; all are
-            tried, always. Or a function that finds them: it is called with the account id in the
-            body, which is **not yet verified** and `None` if there is none, so use it for nothing
-            but a look-up. It returns no secret to refuse the account. What it raises goes through.
+            tried, always. Or a function that finds them, such as the ``get`` of a dictionary: it is
+            called with the account id in the body, which is **not yet verified** and empty if there
+            is none, so use it for nothing but a look-up. It returns `None` to refuse the account.
+            What it raises goes through.
         now: Unix time in seconds; `None` means the system clock.
         window_s: How far the signed timestamp may be from `now`, in seconds, in either direction.
         max_bytes: Largest body to accept, in bytes.
@@ -216,15 +217,17 @@ def _unsigned(content: bytes, secret: SecretSource) -> Notification:
 def _secrets(source: SecretSource, content: bytes) -> tuple[str, ...]:
     """Return the secrets to try; none at all only if the application's function says so."""
     if callable(source):
-        found = source(_claimed(content))
+        found = source(_claimed(content) or "")
         return () if found is None else _texts(found)
     return _texts(source) or _bad_secret("got none")
 
 
 def _texts(found: object) -> tuple[str, ...]:
     """Check secrets: with an empty one, anybody could sign."""
-    if not isinstance(found, Iterable):  # for example the coroutine of an async function
-        _bad_secret(f"got {type(found).__name__}")
+    kind = type(found).__name__
+    # The keys of a mapping may be account ids, which are no secrets; nor is a coroutine one.
+    if not isinstance(found, Iterable) or isinstance(found, Mapping):
+        _bad_secret(f"got {kind}")
     secrets = (found,) if isinstance(found, str) else tuple(cast("Iterable[object]", found))
     for secret in secrets:
         if not isinstance(secret, str) or not secret or _SURROGATE.search(secret):
@@ -234,7 +237,7 @@ def _texts(found: object) -> tuple[str, ...]:
 
 def _bad_secret(got: str) -> NoReturn:
     raise InvalidParameters(
-        "secret", f"expected non-empty texts, {got}", "check where the secret tokens come from"
+        "secret", f"expected non-empty texts, {got}", "check where they come from"
     )
 
 

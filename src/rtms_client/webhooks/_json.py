@@ -2,8 +2,10 @@
 
 import json
 import math
+from collections.abc import Iterator
 from typing import Final, cast
 
+from rtms_client._wire import fields as f
 from rtms_client.exceptions import (
     WebhookDuplicateKeys,
     WebhookNotJson,
@@ -79,14 +81,17 @@ def _too_deep() -> WebhookTooDeep:
 def _is_flat(value: object) -> bool:
     """Return whether the depth is allowed, so that nothing later needs a deep stack."""
     level = [value]
-    for _ in range(MAX_DEPTH + 1):
-        level = [child for item in level for child in _children(item)]
+    for _ in range(MAX_DEPTH):
+        level = [child for item in level for child in _containers(item)]
         if not level:
             return True
     return False
 
 
-def _children(value: object) -> list[object]:
+def _containers(value: object) -> Iterator[object]:
+    """Yield what can be nested deeper."""
     if isinstance(value, dict):
-        return [*cast("dict[str, object]", value).values()]
-    return cast("list[object]", value) if isinstance(value, list) else []
+        value = [*cast("dict[str, object]", value).values()]
+    for child in f.sequence(value):
+        if isinstance(child, dict | list):
+            yield cast("object", child)
