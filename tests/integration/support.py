@@ -141,7 +141,6 @@ class Leaks:
     """Knows what exists at one moment, and tells what came to it since."""
 
     def __init__(self) -> None:
-        gc.collect()
         self._tasks = asyncio.all_tasks()
         self._files = open_files()
         self._threads = _threads()
@@ -155,8 +154,13 @@ class Leaks:
             *(open_files() - self._files),
         ]
 
-    async def none(self, *, within_s: float = 1.0) -> None:
+    async def none(self, *, within_s: float = 1.0, collect: bool = True) -> None:
         """Wait until nothing new is left, while the server is still there.
+
+        Args:
+            within_s: How long to wait, in seconds.
+            collect: Whether to make everything that was forgotten open complain now, which takes
+                its time.
 
         Raises:
             AssertionError: Something is.
@@ -165,7 +169,8 @@ class Leaks:
         while left := self.found():
             assert time.monotonic() < deadline, f"left after {within_s} s: {left}"
             await asyncio.sleep(0.001)
-        gc.collect()  # what was forgotten open complains now, and pytest hears it
+        if collect:
+            gc.collect()
 
 
 @contextmanager

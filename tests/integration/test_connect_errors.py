@@ -69,6 +69,7 @@ async def open_at(
         audio=AudioParams(),
         network=NetworkOptions(**settings),
         timeouts=timeouts,
+        reconnect=None,
     )
     await client.stream(info(url)).open()
 

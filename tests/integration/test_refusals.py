@@ -61,7 +61,13 @@ async def test_wrong_secret() -> None:
     """A wrong secret is an authentication failure that names what to check, and no secret."""
     async with FakeRTMSServer() as server:
         leaks = Leaks()
-        client = RTMSClient(CLIENT_ID, "wrong-secret", network=network(server), audio=AudioParams())
+        client = RTMSClient(
+            CLIENT_ID,
+            "wrong-secret",
+            network=network(server),
+            audio=AudioParams(),
+            reconnect=None,
+        )
         with at_most(1.0), pytest.raises(AuthenticationFailed) as caught:
             await client.stream(info_of(server)).open()
         text = str(caught.value)
