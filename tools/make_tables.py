@@ -9,6 +9,7 @@ import argparse
 import ast
 import functools
 import inspect
+import itertools
 import re
 import sys
 import textwrap
@@ -111,6 +112,99 @@ def _network() -> str:
     )
 
 
+def _reconnect_policy() -> str:
+    docs = _field_docs(config.ReconnectPolicy)
+    default, documented = config.ReconnectPolicy(), config.ReconnectPolicy.documented()
+
+    def shown(value: object) -> str:
+        if isinstance(value, tuple):
+            return ", ".join(map(shown, value))
+        return f"{value:g}" if isinstance(value, float) else f"`{value}`"
+
+    return _markdown(
+        ("`ReconnectPolicy`", "default", "`documented()`", "meaning"),
+        (
+            (
+                f"`{name}`",
+                shown(getattr(default, name)),
+                shown(getattr(documented, name)),
+                _linked(docs.get(name, "")),
+            )
+            for name in attrs.fields_dict(config.ReconnectPolicy)
+        ),
+    )
+
+
+def _reconnect_waits() -> str:
+    """Return when tries that all fail at once fall, at the earliest and at the latest."""
+
+    def rows(policy: config.ReconnectPolicy) -> Iterator[str]:
+        early = late = 0.0
+        for attempt in itertools.count(1):
+            early, late = early + policy.delay_s(attempt, 1), late + policy.delay_s(attempt, 0)
+            if late >= policy.signaling_window_s:
+                return
+            yield f"{early:.3g} to {late:g} s"
+
+    policies = (config.ReconnectPolicy(), config.ReconnectPolicy.documented())
+    columns = itertools.zip_longest(*map(rows, policies), fillvalue="")
+    tries = ((number, *row) for number, row in enumerate(columns, 1))
+    return _markdown(("try", "default", "`documented()`"), tries)
+
+
+_RETRIES: Final = (codes.Retry.FINAL, codes.Retry.MEDIUM, codes.Retry.BRIEFLY, codes.Retry.BACK_OFF)
+
+
+def _reconnect_statuses() -> str:
+    """Return which answers to a handshake are worth another try."""
+    by_retry = {
+        retry: [code for code, one in sorted(codes.STATUS_CODES.items()) if one.retry is retry]
+        for retry in _RETRIES
+    }
+    return _markdown(
+        ("status of the answer", "what follows"),
+        [
+            *((_ranges(found), retry.value) for retry, found in by_retry.items()),
+            ("any other", codes.Retry.ONCE.value),
+        ],
+    )
+
+
+def _ranges(numbers: Iterable[int]) -> str:
+    """Write ascending numbers, three or more in a row as a range."""
+    groups = itertools.groupby(enumerate(numbers), lambda pair: pair[1] - pair[0])
+    runs = [[number for _, number in group] for _, group in groups]
+    return ", ".join(
+        f"{run[0]} to {run[-1]}" if len(run) > 2 else ", ".join(map(str, run))  # noqa: PLR2004
+        for run in runs
+    )
+
+
+def _webhook_answers() -> str:
+    """Return the errors by HTTP status."""
+    kinds = [
+        kind
+        for kind in map(vars(exceptions).get, exceptions.__all__)
+        if isinstance(kind, type) and issubclass(kind, exceptions.WebhookError)
+    ]
+    statuses = sorted({kind.http_status for kind in kinds})
+    families = {exceptions.WebhookError, exceptions.WebhookUnreadable}
+    return _markdown(
+        ("`http_status`", "raised as"),
+        (
+            (
+                status,
+                ", ".join(
+                    _role(kind.__name__)
+                    for kind in kinds
+                    if kind.http_status == status and kind not in families
+                ),
+            )
+            for status in statuses
+        ),
+    )
+
+
 def _audio() -> str:
     def names(values: Iterable[OpenIntEnum]) -> str:
         return ", ".join(f"`{value.name}`" for value in values)
@@ -196,6 +290,10 @@ TABLES: Final[Mapping[str, Callable[[], str]]] = {
     "buffers": _buffers,
     "network": _network,
     "audio": _audio,
+    "reconnect-policy": _reconnect_policy,
+    "reconnect-waits": _reconnect_waits,
+    "reconnect-statuses": _reconnect_statuses,
+    "webhook-answers": _webhook_answers,
     "exceptions": _exceptions,
     "statistics": lambda: _statistics(CoreStatistics),
     "buffer-statistics": lambda: _statistics(BufferStatistics),

@@ -21,14 +21,21 @@ from rtms_client import (
     parse_started,
 )
 from rtms_client.enums import StreamState
-from rtms_client.testing import FakeRTMSServer, FakeStream, sample_meeting
+from rtms_client.testing import FakeRTMSServer, FakeStream, sample_meeting, sign_webhook
 
 T = TypeVar("T")
 
-BODY: Final = b"""\
-{"event": "meeting.rtms_started", "event_ts": 1790000000000, "payload": {
-"meeting_uuid": "aBcDeFgHiJkLmNoPqRsTuA==", "rtms_stream_id": "the-id-of-the-stream",
-"server_urls": "wss://rtms.example.zoom.us:443"}}"""
+SECRET_TOKEN: Final = "the secret token of the app"
+STARTED: Final = {
+    "event": "meeting.rtms_started",
+    "event_ts": 1790000000000,
+    "payload": {
+        "account_id": "account-id",
+        "meeting_uuid": "aBcDeFgHiJkLmNoPqRsTuA==",
+        "rtms_stream_id": "the-id-of-the-stream",
+        "server_urls": "wss://rtms.example.zoom.us:443",
+    },
+}
 """A started webhook as Zoom sends it."""
 MEDIA: Final = ("audio", "video", "share", "transcript", "chat")
 _NOTICE_S: Final = 0.1
@@ -142,9 +149,12 @@ def namespace(
     monkeypatch.setenv("ZOOM_CLIENT_ID", "test-client-id")
     monkeypatch.setenv("ZOOM_CLIENT_SECRET", "test-client-secret")
     monkeypatch.chdir(tmp_path_factory.mktemp("document"))
+    signed = sign_webhook(STARTED, SECRET_TOKEN)
     return {
         "__name__": "__main__",
-        "body": BODY,
+        "body": signed.body,
+        "headers": signed.headers,
+        "secret_token": SECRET_TOKEN,
         "client_id": "test-client-id",
         "client_secret": "test-client-secret",
     }
