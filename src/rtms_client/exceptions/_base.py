@@ -27,7 +27,8 @@ class RemoteProtocolError(RTMSError):
 
     def __init__(self, expected: str, got: str) -> None:
         super().__init__(expected, got)
-        self.expected, self.got = expected, got
+        self.expected = expected
+        self.got = got
 
     @override
     def __str__(self) -> str:

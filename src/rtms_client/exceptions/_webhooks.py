@@ -42,7 +42,8 @@ class WebhookTooLarge(WebhookError):
 
     def __init__(self, size: int, limit: int) -> None:
         super().__init__(size, limit)
-        self.size, self.limit = size, limit
+        self.size = size
+        self.limit = limit
 
     @override
     def __str__(self) -> str:
@@ -85,7 +86,8 @@ class WebhookSignatureMalformed(WebhookError):
 
     def __init__(self, header: str, expected: str) -> None:
         super().__init__(header, expected)
-        self.header, self.expected = header, expected
+        self.header = header
+        self.expected = expected
 
     @override
     def __str__(self) -> str:
@@ -107,7 +109,8 @@ class WebhookTimestampRejected(WebhookError):
 
     def __init__(self, age_s: float, window_s: float) -> None:
         super().__init__(age_s, window_s)
-        self.age_s, self.window_s = age_s, window_s
+        self.age_s = age_s
+        self.window_s = window_s
 
     @override
     def __str__(self) -> str:
