@@ -22,6 +22,7 @@ from rtms_client._runtime.buffers import (
 )
 from rtms_client._runtime.dispatch import Callback, CallbackRunner, callback_name
 from rtms_client._runtime.driver import Driver
+from rtms_client._runtime.hooks import guarded
 from rtms_client._runtime.log import stream_log
 from rtms_client._runtime.scope import TaskScope
 from rtms_client._transport import Connector
@@ -323,7 +324,7 @@ class RTMSStream(CallbackMethods):
             protocol_version=settings.protocol_version,
             id_key=settings.id_key,
             reconnect=settings.reconnect,
-            on_reconnect=settings.on_reconnect,
+            on_reconnect=guarded(settings.on_reconnect, self._log),
             dice=random.random,
         )
 
