@@ -193,10 +193,10 @@ class FakeConnection:
             except ConnectionClosed:
                 return
             await self._running.wait()
-            if self._fault is not None and not await self._fault.received(self, data):
-                continue
             message = _parsed(data)
             self._log.add(self.id, self.kind, "in", message, len(data))
+            if self._fault is not None and not await self._fault.received(self, data):
+                continue
             if isinstance(data, bytes):
                 self.violate(ViolationKind.BINARY_FRAME, f"{len(data)} bytes")
             if message is None:
@@ -238,8 +238,9 @@ class FakeConnection:
     def drop(self) -> None:
         """Reset the TCP connection, without a close frame."""
         raw = self._ws.transport.get_extra_info("socket")
-        with contextlib.suppress(OSError):  # closed already
-            raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_ON_CLOSE)
+        if raw is not None:
+            with contextlib.suppress(OSError):  # closed already
+                raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_ON_CLOSE)
         self._ws.transport.abort()
         self._running.set()
 
