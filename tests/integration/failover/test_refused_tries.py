@@ -5,7 +5,7 @@ from typing import Any
 import attrs
 import pytest
 from tests.integration.failover.support import QUICK, THREE_MEDIA, WAITS, scene, steady
-from tests.integration.support import client_for, info_of
+from tests.integration.support import client_for, info_of, until
 
 from rtms_client import (
     AudioFrame,
@@ -33,7 +33,6 @@ from rtms_client.exceptions import (
 from rtms_client.protocol import Phase
 from rtms_client.protocol.reconnect import ReconnectAttempt
 from rtms_client.testing import FakeRTMSServer, Fault, FaultKind, FaultPlan, Timing
-
 
 PATIENT = Timing(keep_alive_s=0.1, missed_keep_alives=100)
 """A server that does not notice a dead client."""
@@ -75,9 +74,12 @@ async def test_duplicate_of_a_stalled_connection() -> None:
         FakeRTMSServer(steady(), fault=plan, timing=PATIENT) as server,
         scene(server, timeouts=waits, reconnect=policy) as it,
     ):
-        await it.witness.first(StreamInterrupted)
+        stalled = server.stream.connection("audio")
+        await until(it.statuses)
+        stalled.drop()
         await it.resumed()
         assert set(it.statuses()) == {16}
+        assert len(it.witness.of(StreamInterrupted)) == 1
 
 
 @pytest.mark.parametrize("code", [45, 47])
