@@ -186,7 +186,7 @@ def test_every_order_of_events(
     run_state_machine_as_test(
         Sessions,
         settings=settings(
-            max_examples=30,
+            max_examples=20,
             stateful_step_count=25,
             suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
         ),

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from rtms_client.frames import Item
 
 CODEC = JsonCodec()
-EXAMPLES = settings(max_examples=30)
+EXAMPLES = settings(max_examples=15)
 KEYS = st.sampled_from(
     [
         *("msg_type", "status_code", "reason", "state", "user_id", "user_name", "timestamp"),

@@ -133,11 +133,18 @@ def check_subscriptions(events: Iterable[EventSubscription]) -> tuple[EventSubsc
 
     Raises:
         InvalidParameters: Events 1 and 7 come unasked and must not be subscribed (messages notes,
-            5.1).
+            5.1), or a raw item cannot be sent.
     """
     checked = tuple(events)
     for event in checked:
-        if not isinstance(event, Mapping) and event in _AUTOMATIC:
+        if isinstance(event, Mapping):
+            if not all(isinstance(value, str | int) for value in event.values()):
+                raise InvalidParameters(
+                    "events",
+                    f"expected texts and integers in a raw item, got {event!r}",
+                    'write it like {"event_code": 1}',
+                )
+        elif event in _AUTOMATIC:
             raise InvalidParameters(
                 "events",
                 f"event {EventType(event).name} comes unasked",

@@ -153,6 +153,15 @@ def test_row_16_automatic_events_are_not_subscribed(event: EventType, name: str)
     )
 
 
+@pytest.mark.parametrize(
+    "value", [object(), float("nan"), None, [1], {"a": 1}], ids=lambda value: type(value).__name__
+)
+def test_raw_items_can_be_sent(value: object) -> None:
+    """What JSON cannot hold would fail much later, when signaling is ready."""
+    with pytest.raises(InvalidParameters, match="expected texts and integers in a raw item"):
+        check_subscriptions([{"event_code": value}])
+
+
 def test_defaults_are_those_of_the_notes() -> None:
     """Split sockets, initial buffer, version 1, nothing strict."""
     options = SessionOptions(params={MediaType.AUDIO: AudioParams()}, sign=str)
