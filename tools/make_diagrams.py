@@ -18,7 +18,7 @@ import attrs
 from rtms_client.protocol import MEDIA_TABLE, SESSION_TABLE, SIGNALING_TABLE
 from rtms_client.protocol.machine import MachineInput, Table
 
-__all__ = ["JOINING", "KEEPING_ALIVE", "PICTURES", "Step", "picture"]
+__all__ = ["JOINING", "KEEPING_ALIVE", "PICTURES", "RECONNECTING", "Step", "picture"]
 
 State = TypeVar("State", bound=enum.Enum)
 Cause = TypeVar("Cause", bound=MachineInput)
@@ -316,6 +316,17 @@ KEEPING_ALIVE: Final = (
 )
 """How a stream stays alive and how your side ends it."""
 
+RECONNECTING: Final = (
+    Step(1, 2, "1 handshake with the same signature", 1),
+    Step(2, 1, "2 accepted: a URL for each medium", 2),
+    Step(1, 2, "5 the same subscriptions", 5),
+    Step(1, 3, "3 handshake with the same parameters", 3),
+    Step(3, 1, "4 accepted", 4),
+    Step(1, 2, "7 ready", 7),
+    Step(3, 1, "14 audio of the interruption, in a burst", 14),
+)
+"""How a stream comes back after signaling broke."""
+
 _COLUMN_WIDTH: Final = 190
 _STEP: Final = 40
 
@@ -369,6 +380,51 @@ def _columns(name: str, title: str, columns: Sequence[Sequence[str]]) -> str:
     return canvas.svg(16 + len(columns) * width + (len(columns) - 1) * gap, 16 + tall)
 
 
+# --- interruptions -------------------------------------------------------------------------------
+
+_CELL: Final = 40
+_BEFORE: Final = range(4)
+_BROKEN: Final = range(4, 7)
+_AFTER: Final = range(7, 14)
+
+
+def _gaps() -> str:
+    """Draw what a server sends around an interruption, and what of it arrives."""
+    canvas = _Canvas("gaps", "What is sent around an interruption, and what you get")
+    left, top = 148, 40
+    canvas.box(left + _BROKEN[0] * _CELL - 3, 8, len(_BROKEN) * _CELL, 292, "dg-zone")
+    canvas.text(left + 5.5 * _CELL - 3, 26, "interruption", "dg-small", "middle")
+
+    def row(y: float, label: str, cells: Mapping[int, tuple[int, str]]) -> None:
+        canvas.text(8, y + 22, label, "dg-small")
+        for slot, (number, style) in cells.items():
+            canvas.box(left + slot * _CELL, y, _CELL - 6, 34, style)
+            text = "dg-small" if style == "dg-end" else "dg-name"
+            canvas.text(left + slot * _CELL + _CELL / 2 - 3, y + 22, str(number), text, "middle")
+
+    def plain(slots: Iterable[int], shift: int = 1, style: str = "") -> dict[int, tuple[int, str]]:
+        return {slot: (slot + shift, style) for slot in slots}
+
+    def span(y: float, first: int, slots: int, text: str, style: str) -> None:
+        x = left + first * _CELL
+        canvas.box(x, y, slots * _CELL - 6, 34, style)
+        canvas.text(x + slots * _CELL / 2 - 3, y + 22, text, "dg-small", "middle")
+
+    canvas.text(8, top + 4, "audio, kept by the server", "dg-name")
+    missed = plain(_BROKEN, style="dg-end")
+    row(top + 16, "the server sends", plain(_BEFORE) | missed | plain(_AFTER, -4))
+    row(top + 60, "you get", plain(_BEFORE) | plain(_AFTER[2:], -4))
+    span(top + 60, _AFTER[0], 2, "removed", "dg-end")
+    top += 140
+    canvas.text(8, top + 4, "pictures, never kept", "dg-name")
+    row(top + 16, "the server sends", plain(_BEFORE) | missed | plain(_AFTER))
+    first = {_AFTER[0]: (_AFTER[0] + 1, "dg-start")}
+    row(top + 60, "you get", plain(_BEFORE) | plain(_AFTER) | first)
+    span(top + 60, _BROKEN[0], len(_BROKEN), "Gap from 4 to 8", "dg-start")
+    canvas.text(left + _AFTER[0] * _CELL, top + 112, "discontinuity", "dg-small")
+    return canvas.svg(left + 14 * _CELL + 8, 308)
+
+
 _SOCKETS: Final = (
     ("signaling\nhandshake, events", "audio", "video", "share", "transcript", "chat"),
     ("RTMSStream\none reader, no waiting",),
@@ -387,6 +443,10 @@ PICTURES: Final[Mapping[str, Callable[[], str]]] = {
     "keeping-alive": lambda: _conversation(
         "keeping-alive", "How a stream stays alive and ends", KEEPING_ALIVE
     ),
+    "reconnecting": lambda: _conversation(
+        "reconnecting", "How a stream comes back after signaling broke", RECONNECTING
+    ),
+    "gaps": _gaps,
     "session": lambda: _Machine("session", "States of a stream", SESSION_TABLE).draw(),
     "signaling": lambda: _Machine(
         "signaling", "States of the signaling connection", SIGNALING_TABLE
