@@ -226,6 +226,8 @@ class RTMSStream(CallbackMethods):
         self._runners: list[CallbackRunner] = []
         self._session: StreamSession | None = None
         self._driver: Driver | None = None
+        self._unwanted = False
+        """Whether it was closed before there was anything to close."""
 
     # --- life ------------------------------------------------------------------------------------
 
@@ -260,15 +262,18 @@ class RTMSStream(CallbackMethods):
         try:
             self._session = StreamSession(self.info, await self._options())
             self._driver = Driver(self._session, self._connector, self._hub, self._scope, self._log)
+            if self._unwanted:
+                self._driver.close()
+                return
             for key, callback in self._callbacks:
                 self._run(key, callback)
             self._driver.start()
             await self._driver.wait_ready()
-        except RTMSError:
-            await self.close()  # the connections may say goodbye
-            raise
-        except BaseException:
-            await self._shut_down()
+        except BaseException as error:
+            if isinstance(error, RTMSError) and self._driver is not None:
+                await self.close()  # the connections may say goodbye
+            else:
+                await self._shut_down()
             raise
 
     async def close(self) -> None:
@@ -282,6 +287,8 @@ class RTMSStream(CallbackMethods):
                 self._driver.close()
                 await asyncio.shield(self._driver.ended)
                 await self._scope.wait(self._settings.timeouts.drain_s)
+            elif self._open_streams.get(self.info.stream_id) is self:
+                self._unwanted = True  # its credentials are being looked up
         finally:
             await self._shut_down()
 
@@ -309,7 +316,7 @@ class RTMSStream(CallbackMethods):
     async def _options(self) -> SessionOptions:
         settings = self._settings
         found = settings.credentials
-        if not isinstance(found, Credentials | Signature):
+        if callable(found):
             given = found(self.info)
             found = await given if isinstance(given, Awaitable) else given
         return SessionOptions(
@@ -410,6 +417,8 @@ class RTMSStream(CallbackMethods):
     @override
     def _register(self, key: LaneKey, callback: Callback) -> None:
         self._check_requested(key)
+        if self.state is Phase.CLOSED:
+            raise InvalidState("register a callback", self.state.name, "make a new stream")
         if self._driver is None:
             self._callbacks.append((key, callback))
         else:
@@ -454,7 +463,7 @@ class RTMSStream(CallbackMethods):
             RequestFailed: The server refused.
             AnswerTimeout: The server did not answer in time.
         """
-        if not isinstance(user_id, int):
+        if not isinstance(user_id, int) or isinstance(user_id, bool):
             raise InvalidParameters(
                 "user_id", f"expected an int, got {type(user_id).__name__}", "see VideoStarted"
             )
@@ -587,10 +596,22 @@ class RTMSStream(CallbackMethods):
         return f"<RTMSStream {self.info.stream_id} {self.state.value}>"
 
 
-def _signer(found: Credentials | Signature, info: StreamInfo) -> Callable[[str], str]:
-    """Return the function that signs for a product id."""
-    if isinstance(found, Signature):
-        return lambda _: found.value
-    return lambda product_id: handshake_signature(
-        found.client_id, found.client_secret, product_id, info.stream_id
-    )
+def _signer(found: object, info: StreamInfo) -> Callable[[str], str]:
+    """Return the function that signs for a product id.
+
+    Raises:
+        InvalidParameters: What was passed, or looked up, are no credentials.
+    """
+    match found:
+        case Signature(value=value):
+            return lambda _: value
+        case Credentials(client_id=client_id, client_secret=secret):
+            return lambda product_id: handshake_signature(
+                client_id, secret, product_id, info.stream_id
+            )
+        case _:
+            raise InvalidParameters(
+                "credentials",
+                f"expected Credentials or a Signature, got {type(found).__name__}",
+                "check what was passed, or what the function that was passed returns",
+            )
