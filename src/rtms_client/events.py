@@ -56,7 +56,7 @@ class Participant:
     user_id: UserId
     user_name: str | None = attrs.field(default=None, repr=False)
     """`None` when the server did not say."""
-    extra: Mapping[str, object] = attrs.field(factory=dict, repr=False, hash=False)
+    extra: Mapping[str, object] = attrs.field(factory=dict[str, object], repr=False, hash=False)
     """Keys that this version does not know."""
 
 
@@ -146,7 +146,7 @@ class ContactCenterEvent(_Timed):
     channel_id: str | None = None
     """Links the participant to the ``channel_id`` of audio and transcript."""
     participant_mode: str | None = None
-    details: Mapping[str, object] = attrs.field(factory=dict, repr=False, hash=False)
+    details: Mapping[str, object] = attrs.field(factory=dict[str, object], repr=False, hash=False)
     """The event as sent; only the fields of event 8 are documented."""
 
 
@@ -203,7 +203,7 @@ class MediaMetadata(Item):
     """Metadata of a medium (messages 23 to 27); the body is not documented."""
 
     message_type: MessageType
-    content: Mapping[str, object] = attrs.field(factory=dict, repr=False, hash=False)
+    content: Mapping[str, object] = attrs.field(factory=dict[str, object], repr=False, hash=False)
     """The message as sent."""
 
 

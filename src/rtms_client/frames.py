@@ -71,7 +71,7 @@ class AudioFrame(Item):
     """Audio before this frame was lost or dropped; see `Gap`."""
     format: AudioFormat
     """What the server granted for this stream; one object shared by all frames."""
-    extra: Mapping[str, object] = attrs.field(factory=dict, repr=False, hash=False)
+    extra: Mapping[str, object] = attrs.field(factory=dict[str, object], repr=False, hash=False)
     """Keys of the message that this version does not know."""
 
     @property
@@ -95,7 +95,7 @@ class _PictureFrame(Item):
     """Frames before this one were lost or dropped; see `Gap`."""
     format: PictureFormat
     """What the server granted for this stream; one object shared by all frames."""
-    extra: Mapping[str, object] = attrs.field(factory=dict, repr=False, hash=False)
+    extra: Mapping[str, object] = attrs.field(factory=dict[str, object], repr=False, hash=False)
     """Keys of the message that this version does not know."""
 
     @property
@@ -156,7 +156,7 @@ class TranscriptSegment(Item):
     """Segments before this one were dropped; see `Gap`."""
     format: TranscriptFormat
     """What the server granted for this stream; one object shared by all segments."""
-    extra: Mapping[str, object] = attrs.field(factory=dict, repr=False, hash=False)
+    extra: Mapping[str, object] = attrs.field(factory=dict[str, object], repr=False, hash=False)
     """Keys of the message that this version does not know."""
 
     @property
@@ -205,7 +205,7 @@ class ChatMessage(Item):
     deleted_file_ids: tuple[str, ...] = ()
     discontinuity: bool = False
     """Messages before this one were dropped; see `Gap`."""
-    raw: Mapping[str, object] = attrs.field(factory=dict, repr=False, hash=False)
+    raw: Mapping[str, object] = attrs.field(factory=dict[str, object], repr=False, hash=False)
     """All fields as sent; the only place where the emoji of a reaction is."""
 
     @property

@@ -310,7 +310,9 @@ class ShareParams(PictureFormat):
         converter=MediaCodec,
     )
     resolution: Resolution = attrs.field(default=Resolution.FHD, converter=Resolution)
-    data_opt: None = attrs.field(default=None, init=False)
+    data_opt: None = attrs.field(  # pyright: ignore[reportIncompatibleVariableOverride]  # no choice
+        default=None, init=False
+    )
 
     def __attrs_post_init__(self) -> None:
         _check_pictures(self, _SHARE_STILLS_FPS_TOLERATED, _SHARE_STILLS_FPS + 1)
