@@ -1,14 +1,18 @@
 """The connections of one stream: opening, sending, closing, and the times they are due."""
 
+from typing import Final
+
 from rtms_client._wire.codec import Codec, Message
 from rtms_client.config import Timeouts
 from rtms_client.enums import MediaType
+from rtms_client.exceptions import ConnectionSilent, RTMSError
 from rtms_client.protocol.links import Link, LinkInput
 from rtms_client.protocol.outputs import Action, Close, Open, Send
 
 __all__ = ["Connections"]
 
 _NORMAL, _GOING_AWAY = 1000, 1001  # RFC 6455, section 7.4.1
+_DOUBT_S: Final = 15.0  # the server sends keep-alives every 10 s (lifecycle notes, section 6)
 
 
 class Connections:
@@ -23,7 +27,15 @@ class Connections:
         timeouts: How long to wait.
     """
 
-    __slots__ = ("_actions", "_codec", "_last_number", "_links", "_timeouts", "signaling")
+    __slots__ = (
+        "_actions",
+        "_codec",
+        "_doubts",
+        "_last_number",
+        "_links",
+        "_timeouts",
+        "signaling",
+    )
 
     def __init__(self, actions: list[Action], codec: Codec, timeouts: Timeouts) -> None:
         self.signaling: Link | None = None
@@ -31,6 +43,8 @@ class Connections:
         self._codec = codec
         self._timeouts = timeouts
         self._links: dict[int, Link] = {}
+        self._doubts: dict[int, tuple[float, float]] = {}
+        """Connections that may be dead as far as the server says: since when, and for how long."""
         self._last_number = 0
 
     def get(self, number: int) -> Link | None:
@@ -60,6 +74,7 @@ class Connections:
     def forget(self, link: Link) -> None:
         """Give up a connection that is gone."""
         del self._links[link.number]
+        self._doubts.pop(link.number, None)
         if link is self.signaling:
             self.signaling = None
 
@@ -74,18 +89,38 @@ class Connections:
         for link in sorted(self._links.values(), key=lambda link: link.media is None):
             self.close(link)
 
-    def close_mute_signaling(self, link: Link) -> bool:
-        """Close signaling if it has said nothing since a connection was begun; tell whether."""
+    def close_mute_signaling(self, link: Link) -> Link | None:
+        """Close and return signaling if it has said nothing since a connection was begun."""
         signaling = self.signaling
         if signaling is None or signaling.heard >= link.began:
-            return False
+            return None
         self.close(signaling)
-        return True
+        return signaling
+
+    def doubt(self, link: Link, now: float, wait_s: float = _DOUBT_S) -> None:
+        """Give a connection little time to prove that it is alive; any message is a proof."""
+        self._doubts[link.number] = now, wait_s
+
+    def _doubted(self, link: Link) -> tuple[float, float] | None:
+        found = self._doubts.get(link.number)
+        return None if found is None or link.heard > found[0] else found
+
+    def _expires(self, link: Link) -> float:
+        doubted = self._doubted(link)
+        expires = link.expires(self._timeouts)
+        return expires if doubted is None else min(expires, sum(doubted))
 
     def expired(self, now: float) -> list[Link]:
         """Return the connections whose time is up."""
-        return [link for link in self._links.values() if link.expires(self._timeouts) <= now]
+        return [link for link in self._links.values() if self._expires(link) <= now]
+
+    def expiry(self, link: Link) -> RTMSError:
+        """Make the error for a connection whose time is up."""
+        doubted = self._doubted(link)
+        if doubted is None:
+            return link.expiry(self._timeouts)
+        return ConnectionSilent(link.endpoint, doubted[1])
 
     def deadlines(self) -> list[float]:
         """Return when each connection expires."""
-        return [link.expires(self._timeouts) for link in self._links.values()]
+        return [self._expires(link) for link in self._links.values()]

@@ -9,8 +9,10 @@ from rtms_client import events as ev
 from rtms_client._wire import inbound
 from rtms_client._wire.cipher import PayloadCipher
 from rtms_client._wire.codec import Message
-from rtms_client._wire.media import MEDIA_OF_MESSAGE, Format, media_frame
+from rtms_client._wire.media import MEDIA_OF_MESSAGE, Format, granted_format, media_frame
+from rtms_client.config import differences
 from rtms_client.enums import MediaType, MessageType, Product, StreamState
+from rtms_client.exceptions import HandshakeRejected, RTMSError
 from rtms_client.protocol.duplicates import Seen
 from rtms_client.protocol.gaps import Gaps
 from rtms_client.protocol.outputs import CoreStatistics
@@ -119,6 +121,35 @@ class Intake:
             if gap is not None:
                 self.add(attrs.evolve(gap, sequence=self.number()))
 
+    def granted(
+        self,
+        medium: MediaType,
+        requested: Format,
+        params: Mapping[str, object],
+        *,
+        encrypted: bool,
+    ) -> tuple[str, ...]:
+        """Keep what the server granted; announce and return differences that are news."""
+        granted = granted_format(requested, medium, params)
+        changes = differences(requested, granted)
+        if encrypted:  # version 1 servers say so and send plain base64 (messages notes, 2.4)
+            changes += ("payload_encrypted: False → True",)
+        known = self.formats[medium]
+        self.formats[medium] = granted
+        if not changes or known == granted:  # a reconnect brings no news
+            return ()
+        self.add(ev.ParametersChanged(sequence=self.number(), media=medium, differences=changes))
+        return changes
+
+    def unavailable(self, medium: MediaType, error: RTMSError) -> None:
+        """Announce that a medium will not come."""
+        status = error.status if isinstance(error, HandshakeRejected) else None
+        self.add(
+            ev.MediaUnavailable(
+                sequence=self.number(), media=medium, status=status, reason=str(error)
+            )
+        )
+
     def metadata(self, kind: MessageType, message: Message) -> None:
         """Take message 23 to 27 as it is: its body is not documented (messages notes, 10)."""
         self.add(ev.MediaMetadata(sequence=self.number(), message_type=kind, content=message))
@@ -142,7 +173,8 @@ class Intake:
         event = inbound.stream_state(message, self.number())
         self.add(event)
         if event.state == StreamState.PAUSED:
-            self.paused, self._paused_ms = True, event.timestamp_ms
+            if not self.paused:
+                self.paused, self._paused_ms = True, event.timestamp_ms
         elif self.paused and event.state in {StreamState.RESUMED, StreamState.ACTIVE}:
             self.paused = False
             self.add(

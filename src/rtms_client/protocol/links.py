@@ -155,12 +155,6 @@ class Link:
         """Whether the handshake succeeded, as far as we can know."""
         return self.machine.state in {LinkState.PRESUMED, LinkState.READY}
 
-    def hear(self, now: float) -> None:
-        """Take note that a message came; if that was in doubt, it no longer is."""
-        self.heard = now
-        if self.deadline is not None and self.settled:
-            self.deadline = None
-
     def expires(self, timeouts: Timeouts) -> float:
         """Return when this connection counts as failed if nothing happens."""
         return self.heard + timeouts.silence_s if self.deadline is None else self.deadline

@@ -3,7 +3,7 @@
 Rules: lifecycle notes, section 10. Nothing here opens a connection or reads a clock.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Final, Literal, TypeAlias
 
 import attrs
@@ -23,19 +23,21 @@ from rtms_client.exceptions import (
     StreamLost,
 )
 from rtms_client.protocol.intake import Intake
+from rtms_client.protocol.links import Link
 
 __all__ = [
     "ReconnectAttempt",
     "ReconnectHook",
     "Recoveries",
     "Recovery",
+    "concerns",
     "retry_kind",
     "suspicious",
 ]
 
 _HISTORY: Final = 100
-_LATE_S: Final = 30.0
-"""Webhooks may be late; a server notices a new loss after three keep-alives of 10 s."""
+_RESTARTED: Final = 1012  # registry of RFC 6455
+_LONG_AGO: Final = float("-inf")
 
 
 @attrs.frozen(kw_only=True)
@@ -75,6 +77,11 @@ def suspicious(error: RTMSError) -> bool:
     return type(error) is HandshakeRejected and retry_kind(error) is Retry.FINAL
 
 
+def concerns(news: MediaType | None, media: MediaType | None) -> bool:
+    """Tell whether news of lost media are about a medium; they may name none, several or all."""
+    return news is None or media is None or MediaType.ALL in (news | media) or media in news
+
+
 class Recovery:
     """One broken connection, from its first loss until media flow again.
 
@@ -85,13 +92,14 @@ class Recovery:
 
     Attributes:
         attempts: Tries so far.
+        delay_s: The wait that was agreed before the next try.
         due: When the next try is due; `None` while one is under way or a signal is awaited.
         trying: Whether a try is under way.
-        window_end: When the server gives us up.
-        connected_at: When the handshake succeeded; `None` while the connection is not there.
-        announced: Whether the application knows that the connection is back.
-        flowed: Whether media came since.
+        back: Whether the handshake succeeded; only media, or time, make the recovery whole.
+        flowed: Whether media came since then.
+        interrupted: Whether the application was told of the loss, and not yet of the return.
         last_error: The newest failure.
+        window_end: When the server gives us up.
     """
 
     __slots__ = (
@@ -99,11 +107,12 @@ class Recovery:
         "_history",
         "_policy",
         "_tried_unknown",
-        "announced",
         "attempts",
-        "connected_at",
+        "back",
+        "delay_s",
         "due",
         "flowed",
+        "interrupted",
         "last_error",
         "media",
         "since",
@@ -113,26 +122,28 @@ class Recovery:
 
     def __init__(self, media: MediaType | None, policy: ReconnectPolicy, since: float) -> None:
         self.media, self.since = media, since
-        window = policy.signaling_window_s if media is None else policy.media_window_s
-        self.window_end = since + window
+        self.window_end = since + _window_s(policy, media)
         self.attempts = 0
+        self.delay_s = 0.0
         self.due: float | None = None
-        self.trying = False
-        self.announced = self.flowed = False
-        self.connected_at: float | None = None
+        self.trying = self.back = self.flowed = self.interrupted = False
         self.last_error: RTMSError | None = None
         self._policy = policy
         self._duplicates = 0
         self._tried_unknown = False
         self._history: list[tuple[float, str]] = []
 
-    def plan(self, error: RTMSError, now: float, dice: float) -> float | None:
-        """Return the wait before the next try after a failure; `None` when there is no next try."""
-        self.connected_at = self.due = None
-        self.trying = self.announced = False
+    def note(self, error: RTMSError, now: float) -> None:
+        """Take note of a failure; the final error tells them all."""
         self.last_error = error
         if len(self._history) < _HISTORY:
             self._history.append((now - self.since, str(error)))
+
+    def plan(self, error: RTMSError, now: float, dice: float) -> float | None:
+        """Return the wait before the next try after a failure; `None` when there is no next try."""
+        self.note(error, now)
+        self.due = None
+        self.trying = self.back = self.flowed = False
         kind = retry_kind(error)
         if kind is Retry.ONCE and not self._tried_unknown:
             self._tried_unknown = True
@@ -158,31 +169,19 @@ class Recovery:
         self.trying = True
         self.attempts += 1
 
-    def connected(self, now: float) -> None:
-        """Take note that the handshake succeeded; only media, or time, make the recovery whole."""
-        self.connected_at = now
-        self.due = None
+    def connected(self) -> None:
+        """Take note that the handshake succeeded."""
+        self.back = True
         self.trying = False
 
     @property
     def waiting(self) -> bool:
         """Whether the connection is not there and no try is under way."""
-        return self.connected_at is None and not self.trying
-
-    @property
-    def name(self) -> str:
-        """Name of the connection, for errors."""
-        return "signaling" if self.media is None else (self.media.name or "media").lower()
-
-    def first_delay_s(self, dice: float) -> float:
-        """Return the wait before the first try."""
-        return self._policy.delay_s(1, dice)
+        return not (self.back or self.trying)
 
     def healthy(self, now: float) -> bool:
-        """Tell whether media came, or the connection has held for as long as its window."""
-        return self.connected_at is not None and (
-            self.flowed or now - self.connected_at >= self.window_end - self.since
-        )
+        """Tell whether the connection has proved to be whole: the next loss is another story."""
+        return self.back and (self.flowed or now >= self.window_end)
 
     def deadline(self) -> float | None:
         """Return when the next try or the end of the window is due."""
@@ -197,34 +196,38 @@ class Recovery:
         return error
 
 
+def _window_s(policy: ReconnectPolicy, media: MediaType | None) -> float:
+    return policy.signaling_window_s if media is None else policy.media_window_s
+
+
 class Recoveries:
     """All broken connections of one stream.
 
     Args:
-        policy: How to try; `None` for never.
+        policy: How to try.
         hook: Asked before a try is planned.
         dice: Random numbers for the jitter.
         intake: Where interruptions, tries and resumptions are announced.
-        media: All media of the stream.
     """
 
-    __slots__ = ("_by_media", "_dice", "_hook", "_intake", "_media", "_repaired_at", "policy")
+    __slots__ = ("_by_media", "_dice", "_hook", "_intake", "_lost_at", "_policy", "_signal")
 
     def __init__(
         self,
-        policy: ReconnectPolicy | None,
+        policy: ReconnectPolicy,
         hook: ReconnectHook | None,
         dice: Callable[[], float],
         intake: Intake,
-        media: Iterable[MediaType],
     ) -> None:
-        self.policy = policy
+        self._policy = policy
         self._hook = hook
         self._dice = dice
         self._intake = intake
-        self._media = tuple(media)
         self._by_media: dict[MediaType | None, Recovery] = {}
-        self._repaired_at: float | None = None
+        self._lost_at: dict[MediaType | None, float] = {}
+        """When each connection was last lost."""
+        self._signal: tuple[MediaType | None, float] = None, _LONG_AGO
+        """The server's newest word that media were lost: which, and when it came."""
 
     def __bool__(self) -> bool:
         """Tell whether anything is broken, or has not proved to be whole again."""
@@ -232,7 +235,12 @@ class Recoveries:
 
     def absent(self) -> set[MediaType | None]:
         """Return the media whose connection is not there."""
-        return {media for media, found in self._by_media.items() if found.connected_at is None}
+        return {media for media, found in self._by_media.items() if not found.back}
+
+    def noticed(self, media: MediaType | None, now: float) -> bool:
+        """Tell whether we noticed a loss so lately that news of one may be about the same."""
+        lost_at = max(self._lost_at.get(key, _LONG_AGO) for key in (media, None))
+        return now - lost_at < _window_s(self._policy, media)
 
     def broken(
         self, media: MediaType | None, error: RTMSError, now: float, *, established: bool
@@ -248,36 +256,39 @@ class Recoveries:
         Returns:
             The error to give up with; `None` when there will be another try.
         """
-        if self.policy is None:
-            return error
-        recovery = self._recovery(media, self.policy, now)
+        recovery = self._recovery(media, now)
         if established:
-            self._interrupted(media, error)
+            self._interrupted(recovery, error, now)
         delay_s = self._ask(recovery, recovery.plan(error, now, self._dice()), error)
         if delay_s is None:
             del self._by_media[media]
             return self._final(recovery, error, now)
-        closed = isinstance(error, ConnectionLost) and not isinstance(error, ConnectionSilent)
-        if not (closed and established and self.policy.on_signals_only):
-            self._schedule(recovery, delay_s, now)
+        recovery.delay_s = delay_s
+        if not (established and self._awaits_signal(media, error, now)):
+            self._schedule(recovery, now)
         return None
 
-    def _recovery(self, media: MediaType | None, policy: ReconnectPolicy, now: float) -> Recovery:
+    def _recovery(self, media: MediaType | None, now: float) -> Recovery:
         """Return the recovery under way, or begin one; its window starts with the first loss."""
         found = self._by_media.get(media)
         if found is None or found.healthy(now):
-            whole = self._by_media.get(None)
-            since = now if whole is None or whole.healthy(now) else whole.since
-            found = self._by_media[media] = Recovery(media, policy, since)
+            whole = None if media is None else self._by_media.get(None)
+            pending = whole is not None and (whole.interrupted or not whole.healthy(now))
+            since = whole.since if whole is not None and pending else now
+            new = Recovery(media, self._policy, since)
+            new.interrupted = found is not None and found.interrupted
+            found = self._by_media[media] = new
         if media is None:  # everything is redone: single media have no story of their own
             self._by_media = {None: found}
         return found
 
-    def _interrupted(self, media: MediaType | None, error: RTMSError) -> None:
-        intake = self._intake
-        intake.statistics.interruptions += 1
-        intake.interrupt(self._media if media is None or media == MediaType.ALL else [media])
-        intake.add(StreamInterrupted(sequence=intake.number(), media=media, cause=error))
+    def _interrupted(self, recovery: Recovery, cause: RTMSError, now: float) -> None:
+        recovery.interrupted = True
+        self._lost_at[recovery.media] = now
+        self._intake.statistics.interruptions += 1
+        self._intake.add(
+            StreamInterrupted(sequence=self._intake.number(), media=recovery.media, cause=cause)
+        )
 
     def _ask(self, recovery: Recovery, delay_s: float | None, error: RTMSError) -> float | None:
         """Let the application agree, change the wait or give up."""
@@ -292,15 +303,24 @@ class Recoveries:
             return None
         return delay_s if answer is None else max(0.0, answer)
 
-    def _schedule(self, recovery: Recovery, delay_s: float, now: float) -> None:
-        recovery.schedule(delay_s, now)
+    def _awaits_signal(self, media: MediaType | None, error: RTMSError, now: float) -> bool:
+        """Tell whether the server's word is needed, and has not come, before anything is tried."""
+        closed = isinstance(error, ConnectionLost) and not isinstance(error, ConnectionSilent)
+        if not (closed and self._policy.on_signals_only):
+            return False
+        news, at = self._signal
+        lately = now - at < self._policy.media_window_s
+        return media is None or not (lately and concerns(news, media))
+
+    def _schedule(self, recovery: Recovery, now: float) -> None:
+        recovery.schedule(recovery.delay_s, now)
         if recovery.due is not None and recovery.last_error is not None:
             self._intake.add(
                 ReconnectScheduled(
                     sequence=self._intake.number(),
                     media=recovery.media,
                     attempt=recovery.attempts + 1,
-                    delay_s=delay_s,
+                    delay_s=recovery.delay_s,
                     cause=recovery.last_error,
                 )
             )
@@ -308,49 +328,51 @@ class Recoveries:
     @staticmethod
     def _final(recovery: Recovery, error: RTMSError, now: float) -> RTMSError:
         """Return a refusal as it is, and the end of many tries with their history."""
-        if recovery.attempts == 0 or retry_kind(error) in {Retry.FINAL, Retry.MEDIUM}:
-            return error
-        return recovery.failure(recovery.name, now)
+        tried = retry_kind(error) in {Retry.BACK_OFF, Retry.BRIEFLY, Retry.ONCE}
+        if tried and recovery.attempts:
+            return recovery.failure(Link.name_of(recovery.media), now)
+        return error
 
-    def signalled(self, media: MediaType | None, now: float) -> None:
+    def signalled(self, news: MediaType | None, now: float) -> None:
         """Take note that the server confirms a loss: where a signal was awaited, plan the try."""
+        self._signal = news, now
         for recovery in self._by_media.values():
-            if recovery.waiting and recovery.due is None and media in {None, recovery.media}:
-                self._schedule(recovery, recovery.first_delay_s(self._dice()), now)
+            if recovery.waiting and recovery.due is None and concerns(news, recovery.media):
+                self._schedule(recovery, now)
 
-    def restart(self, cause: RTMSError, now: float) -> None:
+    def restart(self, now: float, *, established: bool) -> None:
         """Begin anew with signaling: the server moved the stream, the first try is at once."""
-        self._by_media.clear()
-        self._interrupted(None, cause)
-        if self.policy is not None:
-            recovery = self._by_media[None] = Recovery(None, self.policy, now)
-            recovery.last_error = cause
-            recovery.begin()
+        cause = ConnectionLost("signaling", _RESTARTED, "stream moved")
+        found = self._by_media.get(None)
+        recovery = Recovery(None, self._policy, now)
+        if found is not None and found.interrupted:
+            recovery.interrupted, recovery.since = True, found.since
+        self._by_media = {None: recovery}
+        if established:
+            self._interrupted(recovery, cause, now)
+        recovery.note(cause, now)
+        recovery.begin()
 
     def connected(self, media: MediaType | None, now: float) -> None:
         """Take note that a connection is there again."""
         recovery = self._by_media.get(media)
-        if recovery is not None and recovery.connected_at is None:
-            recovery.connected(now)
-            if media is None:
-                self._repaired_at = now
-            else:
+        if recovery is not None:
+            recovery.connected()
+            if media is not None:
                 self._resumed(recovery, now)
-
-    def repaired(self, now: float) -> bool:
-        """Tell whether signaling was brought back so recently that word of the loss may come."""
-        return self._repaired_at is not None and now - self._repaired_at < _LATE_S
 
     def whole(self, now: float) -> None:
         """Take note that signaling and all media are there again."""
         recovery = self._by_media.get(None)
-        if recovery is not None and recovery.connected_at is not None and not recovery.announced:
-            recovery.announced = True
+        if recovery is not None:
             self._resumed(recovery, now)
+            if recovery.flowed:
+                del self._by_media[None]
 
     def _resumed(self, recovery: Recovery, now: float) -> None:
-        if self._intake.statistics.interruptions == 0:
-            return  # the very first connection took several tries; nothing had been interrupted
+        if not recovery.interrupted:
+            return  # the very first connection took several tries
+        recovery.interrupted = False
         self._intake.statistics.reconnects += 1
         self._intake.add(
             StreamResumed(
@@ -362,18 +384,13 @@ class Recoveries:
         )
 
     def flowed(self, media: MediaType | None) -> None:
-        """Take note that media came: what is connected is whole, the waits start over.
-
-        After a loss of signaling some media flow before the others are there.
-        """
+        """Take note that media came: what is connected is whole, the waits start over."""
         for key in (media, None):
             recovery = self._by_media.get(key)
-            if recovery is None or recovery.connected_at is None:
-                continue
-            if key is not None or recovery.announced:
-                del self._by_media[key]
-            else:
+            if recovery is not None and recovery.back:
                 recovery.flowed = True
+                if not recovery.interrupted:
+                    del self._by_media[key]
 
     def clear(self) -> None:
         """Give up everything: the stream is over."""
@@ -382,24 +399,19 @@ class Recoveries:
     def due(self, now: float) -> list[Recovery]:
         """Return the recoveries whose next try is due; each counts as begun."""
         ready = [
-            found
-            for found in self._by_media.values()
-            if found.waiting and found.due is not None and found.due <= now
+            found for found in self._by_media.values() if found.due is not None and found.due <= now
         ]
         for recovery in ready:
             recovery.begin()
         return ready
 
-    def overdue(self, now: float) -> list[tuple[MediaType | None, RTMSError]]:
-        """Remove the recoveries whose window has passed; return what and why."""
-        over = [
-            found
-            for found in self._by_media.values()
-            if found.waiting and found.due is None and found.window_end <= now
-        ]
-        for recovery in over:
-            del self._by_media[recovery.media]
-        return [(found.media, found.failure(found.name, now)) for found in over]
+    def overdue(self, now: float) -> tuple[MediaType | None, RTMSError] | None:
+        """Remove one recovery whose window has passed; return what and why."""
+        for found in self._by_media.values():
+            if found.waiting and found.due is None and found.window_end <= now:
+                del self._by_media[found.media]
+                return found.media, found.failure(Link.name_of(found.media), now)
+        return None
 
     def deadlines(self) -> list[float]:
         """Return when each recovery wants attention."""

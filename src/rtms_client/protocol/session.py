@@ -13,9 +13,9 @@ from rtms_client import events as ev
 from rtms_client._wire import inbound, outbound
 from rtms_client._wire.cipher import PayloadCipher
 from rtms_client._wire.codec import Codec, JsonCodec, Message
-from rtms_client._wire.media import MEDIA_OF_MESSAGE, granted_format
+from rtms_client._wire.media import MEDIA_OF_MESSAGE
 from rtms_client.codes import Retry, explain_stop
-from rtms_client.config import StreamInfo, differences
+from rtms_client.config import ReconnectPolicy, StreamInfo
 from rtms_client.enums import MediaType, MessageType, StatusCode, StopReason, StreamState
 from rtms_client.exceptions import (
     ConnectionLost,
@@ -24,6 +24,7 @@ from rtms_client.exceptions import (
     ParametersDowngraded,
     RemoteProtocolError,
     RTMSError,
+    StreamLost,
     StreamNotFound,
     StreamStopped,
 )
@@ -36,7 +37,7 @@ from rtms_client.protocol.machine import Machine
 from rtms_client.protocol.options import SessionOptions, candidates
 from rtms_client.protocol.outputs import Action, Granted
 from rtms_client.protocol.phases import SESSION_TABLE, Phase, SessionInput
-from rtms_client.protocol.reconnect import Recoveries, suspicious
+from rtms_client.protocol.reconnect import Recoveries, concerns, suspicious
 from rtms_client.protocol.requests import REPLIES
 
 __all__ = ["StreamSession"]
@@ -44,7 +45,7 @@ __all__ = ["StreamSession"]
 _Handler: TypeAlias = Callable[[Link, MessageType, Message, float], None]
 _METADATA: Final = range(MessageType.META_DATA_AUDIO, MessageType.META_DATA_CHAT + 1)
 _V2: Final = 2
-_ABNORMAL, _RESTARTED = 1006, 1012  # RFC 6455, section 7.4.1, and its registry
+_ABNORMAL = 1006  # RFC 6455, section 7.4.1
 
 
 def _refuse(link: Link, kind: MessageType, _: Message, __: float) -> None:
@@ -90,7 +91,7 @@ class StreamSession:
         self.intake = Intake(info.product, options.params, cipher)
         self.control = Control(info, options, self._connections, self.intake, self.actions)
         self._recoveries = Recoveries(
-            options.reconnect, options.on_reconnect, options.dice, self.intake, options.params
+            options.reconnect or ReconnectPolicy(), options.on_reconnect, options.dice, self.intake
         )
         self._machine: Machine[Phase, SessionInput] = Machine("stream", SESSION_TABLE, Phase.IDLE)
         self._candidates = candidates(info, options.id_key)
@@ -198,10 +199,15 @@ class StreamSession:
             return
         self._server_urls = urls
         self._ending = False
+        if self.intake.roster.all_sessions_stopped:
+            self.intake.roster.sessions.clear()  # the server says that the stream lives
+        link = self._connections.signaling
+        established = link is not None and link.settled
         self._machine.feed(SessionInput.SIGNALING_LOST)
+        self._drop_media()
         self._connections.close_all()
         self.control.fail(over=False)
-        self._recoveries.restart(ConnectionLost("signaling", _RESTARTED, "stream moved"), now)
+        self._recoveries.restart(now, established=established)
         self._open_signaling(now)
 
     def interrupted(self, server_urls: Iterable[str], now: float) -> None:
@@ -218,18 +224,17 @@ class StreamSession:
         signaling_url(urls, self.options.network)
         if not self._machine.accepts(SessionInput.SIGNALING_LOST):
             return
+        self.changed = True
         known, self._server_urls = self._server_urls, urls
         link = self._connections.signaling
-        if link is not None and link.machine.state is LinkState.READY:
-            if urls == known and self._recoveries.repaired(now):  # ask: the webhook may be late
-                link.deadline = now + self.options.timeouts.request_s
+        if link is not None and link.settled:
+            if urls == known and self._recoveries.noticed(None, now):  # the webhook may be late
+                self._connections.doubt(link, now, self.options.timeouts.request_s)
                 self.control.request_stream_state(now)
-                self.changed = True
                 return
             self._connections.close(link)
-            self._broken(None, ConnectionLost("signaling", _ABNORMAL, "webhook"), now, ready=True)
+            self._broken(link, ConnectionLost("signaling", _ABNORMAL, "webhook"), now, ready=True)
         self._recoveries.signalled(None, now)
-        self.changed = True
 
     def stopped(self, reason: StopReason | None) -> None:
         """End the stream: a stopped webhook (scenarios 4 and 5)."""
@@ -265,7 +270,7 @@ class StreamSession:
         link = self._connections.get(connection)
         if link is None:
             return
-        link.hear(now)
+        link.heard = now
         statistics = self.intake.statistics
         statistics.messages += 1
         statistics.bytes += len(data)
@@ -302,14 +307,14 @@ class StreamSession:
             self._end(None)
         for link in self._connections.expired(now):
             if self._connections.get(link.number) is not None:  # an earlier one may take it along
-                self._gone(link, LinkInput.EXPIRED, link.expiry(self.options.timeouts), now)
+                self._gone(link, LinkInput.EXPIRED, self._connections.expiry(link), now)
         for recovery in self._recoveries.due(now):
             if recovery.media is None:
                 self._open_signaling(now)
             else:
                 self._connections.open(recovery.media, self._media_urls[recovery.media], now)
-        for media, error in self._recoveries.overdue(now):
-            self._given_up(media, error, now)
+        while (over := self._recoveries.overdue(now)) is not None:
+            self._given_up(*over, now)
 
     # --- handlers of messages --------------------------------------------------------------------
 
@@ -369,10 +374,11 @@ class StreamSession:
         if answer.status != StatusCode.OK:
             link.machine.feed(LinkInput.REJECTED)
             self._connections.close(link)
-            self._identity_refused(answer, now)
+            self._identity_refused(link, answer, now)
             return
         link.machine.feed(LinkInput.ACCEPTED)
         link.deadline = None
+        self._candidates.clear()
         self._protocol_version = answer.protocol_version
         self._machine.feed(SessionInput.SIGNALING_READY)
         self._recoveries.connected(None, now)
@@ -382,15 +388,17 @@ class StreamSession:
     def _on_media_answer(self, link: Link, _: MessageType, message: Message, now: float) -> None:
         answer = inbound.media_answer(message)
         if answer.status != StatusCode.OK:
+            ready = link.settled
             link.machine.feed(LinkInput.REJECTED)
             self._connections.close(link)
             error = HandshakeRejected.for_status(link.endpoint, answer.status, answer.reason)
-            again = link.media in self._recoveries.absent()
-            if again and suspicious(error) and self._connections.close_mute_signaling(link):
+            again = suspicious(error) and link.media in self._recoveries.absent()
+            mute = self._connections.close_mute_signaling(link) if again else None
+            if mute is not None:
                 lost = ConnectionLost("signaling", _ABNORMAL, f"{link.endpoint} was refused")
-                self._broken(None, lost, now, ready=True)
-            else:
-                self._broken(link.media, error, now, ready=False)
+                self._broken(mute, lost, now, ready=True)
+            elif self.phase is not Phase.CLOSING:
+                self._broken(link, error, now, ready=ready)
             return
         awaited = link.machine.state is LinkState.HANDSHAKING
         link.machine.feed(LinkInput.ACCEPTED)
@@ -407,7 +415,7 @@ class StreamSession:
 
     # --- the steps of a stream -------------------------------------------------------------------
 
-    def _identity_refused(self, answer: inbound.SignalingAnswer, now: float) -> None:
+    def _identity_refused(self, link: Link, answer: inbound.SignalingAnswer, now: float) -> None:
         """Try the next way to name the stream, if the refusal makes it worth a try."""
         for index, candidate in enumerate(self._candidates):
             if answer.status in candidate.after:
@@ -416,7 +424,7 @@ class StreamSession:
                 self._open_signaling(now)
                 return
         error = HandshakeRejected.for_status("signaling", answer.status, answer.reason)
-        self._broken(None, error, now, ready=False)
+        self._broken(link, error, now, ready=False)
 
     def _open_signaling(self, now: float) -> None:
         url = signaling_url(self._server_urls, self.options.network)
@@ -462,7 +470,7 @@ class StreamSession:
         links = self._connections.media()
         absent = self._recoveries.absent()
         if self._refusals and (self.options.strict or not (links or absent)):
-            self._end(next(iter(self._refusals.values())))
+            self._end(min(self._refusals.values(), key=lambda why: not isinstance(why, StreamLost)))
         if self.phase not in {Phase.CONNECTING_MEDIA, Phase.RECONNECTING_MEDIA}:
             return
         if any(not link.settled and link.media not in absent for link in links):
@@ -485,87 +493,76 @@ class StreamSession:
         for medium, requested in self.options.params.items():
             if not link.carries(medium):
                 continue
-            granted = granted_format(requested, medium, answer.params)
-            changes = differences(requested, granted)
-            if encrypted:  # version 1 servers say so and send plain base64 (messages notes, 2.4)
-                changes += ("payload_encrypted: False → True",)
-            known = self.intake.formats[medium]
-            self.intake.formats[medium] = granted
-            if not changes or known == granted:  # a reconnect brings no news
-                continue
-            self.intake.add(
-                ev.ParametersChanged(
-                    sequence=self.intake.number(), media=medium, differences=changes
-                )
-            )
-            if self.options.strict:
+            changes = self.intake.granted(medium, requested, answer.params, encrypted=encrypted)
+            if changes and self.options.strict:
                 self._end(ParametersDowngraded(Link.name_of(medium), changes))
                 return
-
-    def _refused(self, media: MediaType, error: RTMSError, now: float) -> None:
-        """Go on without a medium; it is the end when none is left or in strict mode."""
-        self._unavailable(media, error)
-        self._check_media(now)
 
     def _unavailable(self, media: MediaType, error: RTMSError) -> None:
         """Announce that a medium will not come."""
         concerned = list(self.options.params) if media == MediaType.ALL else [media]
         self._refusals.update(dict.fromkeys([media, *concerned], error))
         for medium in concerned:
-            self.intake.add(
-                ev.MediaUnavailable(
-                    sequence=self.intake.number(),
-                    media=medium,
-                    status=error.status if isinstance(error, HandshakeRejected) else None,
-                    reason=str(error),
-                )
-            )
+            self.intake.unavailable(medium, error)
 
-    def _media_interrupted(self, media: MediaType | None, now: float) -> None:
+    def _media_interrupted(self, news: MediaType | None, now: float) -> None:
         """Reopen what the server says it lost (scenario 3); often it does not say which."""
+        if self.phase is Phase.CLOSING:
+            return
+        self._recoveries.signalled(news, now)
         for link in self._connections.media():
-            named = media is not None and link.media is not None and link.media in media
-            if named and link.settled:
+            if not (link.settled and concerns(news, link.media)):
+                continue
+            if news is None or self._recoveries.noticed(link.media, now):
+                self._connections.doubt(link, now)
+            elif self._connections.get(link.number) is not None:
                 self._connections.close(link)
                 lost = ConnectionLost(link.endpoint, _ABNORMAL, "interrupted, says the server")
-                self._broken(link.media, lost, now, ready=True)
-        self._recoveries.signalled(media, now)
+                self._broken(link, lost, now, ready=True)
         self.changed = True
 
     def _gone(self, link: Link, cause: LinkInput, error: RTMSError, now: float) -> None:
-        """Give up a connection that broke; after the end was announced that is a normal end."""
+        """Give up a connection that broke."""
         ready = link.settled
         link.machine.feed(cause)
         if cause is LinkInput.EXPIRED:
             self._connections.close(link, expired=True)
         else:
             self._connections.forget(link)
-        if self._ending or self.intake.roster.all_sessions_stopped or self.phase is Phase.CLOSING:
-            self._end(self._stop_error())
-        else:
-            self._broken(link.media, error, now, ready=ready)
+        self._broken(link, error, now, ready=ready)
 
-    def _broken(
-        self, media: MediaType | None, error: RTMSError, now: float, *, ready: bool
-    ) -> None:
+    def _drop_media(self) -> None:
+        """Close all media connections; what was in use has a gap from here on."""
+        for link in self._connections.media():
+            if link.settled:
+                self._interrupt(link)
+            self._connections.close(link)
+
+    def _interrupt(self, link: Link) -> None:
+        self.intake.interrupt(medium for medium in self.options.params if link.carries(medium))
+
+    def _broken(self, link: Link, error: RTMSError, now: float, *, ready: bool) -> None:
         """Plan the next try, or give up: the medium, or with signaling the stream."""
         self.changed = True
-        if self.phase is Phase.CLOSING:
+        media = link.media
+        if self._ending or self.intake.roster.all_sessions_stopped or self.phase is Phase.CLOSING:
+            if media is None or not self._connections.media():  # else more may come
+                self._end(self._stop_error())
             return
         if self.options.reconnect is None:
-            refused = media is not None and isinstance(error, HandshakeRejected)
-            if media is not None and refused:
-                self._refused(media, error, now)
+            if isinstance(error, HandshakeRejected):
+                self._given_up(media, error, now)
             else:
                 self._end(error)
             return
         if media is None:
-            for link in self._connections.media():
-                self._connections.close(link)
+            self._drop_media()
             self.control.fail(over=False)
             self._machine.feed(SessionInput.SIGNALING_LOST)
         else:
             self._machine.feed(SessionInput.MEDIA_LOST)
+        if ready:
+            self._interrupt(link)
         final = self._recoveries.broken(media, error, now, established=ready)
         if final is not None:
             self._given_up(media, final, now)
@@ -573,10 +570,13 @@ class StreamSession:
             self._check_media(now)
 
     def _given_up(self, media: MediaType | None, error: RTMSError, now: float) -> None:
-        if media is None or isinstance(error, StreamNotFound):
+        """Go on without a medium; it is the end when none is left or in strict mode."""
+        gone = isinstance(error, StreamNotFound) and self.intake.statistics.interruptions
+        if media is None or gone:
             self._end(error)
         else:
-            self._refused(media, error, now)
+            self._unavailable(media, error)
+            self._check_media(now)
 
     def _stop_error(self) -> RTMSError | None:
         """Return the error for an end that the server announced, if it was no normal end."""

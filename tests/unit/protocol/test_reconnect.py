@@ -1,4 +1,4 @@
-"""Which failures are final, and when the next try is."""
+"""One broken connection: what a failure allows, when the next try is, when it is over."""
 
 from __future__ import annotations
 
@@ -7,143 +7,241 @@ import pytest
 from rtms_client import exceptions as ex
 from rtms_client.codes import Retry
 from rtms_client.config import ReconnectPolicy
-from rtms_client.enums import MediaType, Product, StatusCode
-from rtms_client.protocol.intake import Intake
-from rtms_client.protocol.reconnect import Recoveries, Recovery, retry_kind
+from rtms_client.enums import MediaType, StatusCode
+from rtms_client.protocol.reconnect import Recovery, concerns, retry_kind
 
-POLICY = ReconnectPolicy(jitter=0.0)
 LOST = ex.ConnectionLost("audio", 1006, "")
-DUPLICATE = ex.DuplicateConnection("audio", StatusCode.DUPLICATE_MEDIA_DATA_CONNECTION, "")
-UNKNOWN = ex.HandshakeRejected("audio", StatusCode(4711), "")
+LOST_TEXT = (
+    "audio connection closed with 1006 ABNORMAL_CLOSURE: connection lost without a closing "
+    "handshake; check network, proxy and firewall time-outs"
+)
+REFUSED_TEXT = (
+    "audio handshake refused with status 45 INTERNAL_EXCEPTION: fault in the server; wait "
+    "and try again; if it stays, ask Zoom's support"
+)
+DOCUMENTED = ReconnectPolicy.documented()
 
-# The table "Which failures are final" of the lifecycle notes, by status code.
-FINAL = {1, 2, 3, 4, 5, 6, 7, 14, *range(17, 44), 46}
-BRIEFLY, BACK_OFF, MEDIUM = {8, 15, 16}, {45, 47}, {9, 10, 11, 12, 13}
+
+def refused(status: int) -> ex.HandshakeRejected:
+    """Return the refusal of a handshake."""
+    return ex.HandshakeRejected.for_status("audio", StatusCode(status), "")
 
 
-@pytest.mark.parametrize("status", [*range(1, 44), 45, 46, 47])
-def test_refusals(status: int) -> None:
-    """Each status code of a refused handshake allows what the notes say."""
-    error = ex.HandshakeRejected.for_status("audio", StatusCode(status), "")
-    expected = next(
-        kind
-        for kind, codes in (
-            (Retry.FINAL, FINAL),
-            (Retry.BRIEFLY, BRIEFLY),
-            (Retry.BACK_OFF, BACK_OFF),
-            (Retry.MEDIUM, MEDIUM),
-        )
-        if status in codes
-    )
-    assert retry_kind(error) is expected
+def recovery(
+    media: MediaType | None = MediaType.AUDIO, policy: ReconnectPolicy = DOCUMENTED
+) -> Recovery:
+    """Return a recovery that begins at 1000 s."""
+    return Recovery(media, policy, 1000.0)
+
+
+# --- what a failure allows -----------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
     ("error", "kind"),
     [
-        (UNKNOWN, Retry.ONCE),
-        (ex.HandshakeRejected("signaling", None, ""), Retry.FINAL),
-        (ex.MediaNotAvailable("audio", None, ""), Retry.MEDIUM),
-        (ex.HostNotAllowed("wss://evil.test", ""), Retry.FINAL),
-        (ex.CertificateRejected("audio", "h", ""), Retry.FINAL),
-        (ex.ConnectFailed("audio", "h", ""), Retry.BACK_OFF),
-        (ex.ConnectTimeout("audio", "h", ""), Retry.BACK_OFF),
-        (ex.AnswerTimeout("audio", "", 1.0), Retry.BACK_OFF),
         (LOST, Retry.BACK_OFF),
+        (ex.ConnectionLost("audio", 1000, ""), Retry.BACK_OFF),
         (ex.ConnectionSilent("audio", 65.0), Retry.BACK_OFF),
+        (ex.ConnectFailed("audio", "wss://zoom.us", "no route"), Retry.BACK_OFF),
+        (ex.ConnectTimeout("audio", "wss://zoom.us", "no connection in 10 s"), Retry.BACK_OFF),
+        (ex.AnswerTimeout("audio", "an answer to the handshake", 10.0), Retry.BACK_OFF),
+        (ex.CertificateRejected("audio", "wss://zoom.us", "expired"), Retry.FINAL),
+        (ex.HostNotAllowed("wss://example.com", "expected a host of zoom.us"), Retry.FINAL),
+        (ex.InvalidState("open", "CLOSED", "make a new stream"), Retry.FINAL),
+        (ex.MediaNotAvailable("audio", None, ""), Retry.MEDIUM),
+        (ex.HandshakeRejected("audio", None, ""), Retry.FINAL),
     ],
-    ids=ascii,
+    ids=lambda value: ascii(value) if isinstance(value, Exception) else value.name,
 )
-def test_other_failures(error: ex.RTMSError, kind: Retry) -> None:
-    """Networks may recover; certificates, addresses and odd answers do not."""
+def test_kind_of_failure(error: ex.RTMSError, kind: Retry) -> None:
+    """Networks recover; certificates, our own mistakes and answers without status do not."""
     assert retry_kind(error) is kind
 
 
-def waits(policy: ReconnectPolicy, *errors: ex.RTMSError) -> list[float | None]:
-    """Return the wait after each of several failures in a row."""
-    recovery = Recovery(MediaType.AUDIO, policy, 0.0)
-    found = []
+@pytest.mark.parametrize(
+    ("statuses", "kind"),
+    [
+        ({1, 2, 3, 4, 5, 6, 7, 14, *range(17, 44), 46}, Retry.FINAL),
+        ({8, 15, 16}, Retry.BRIEFLY),
+        ({9, 10, 11, 12, 13}, Retry.MEDIUM),
+        ({44}, Retry.HARMLESS),
+        ({45, 47}, Retry.BACK_OFF),
+        ({48, 99, 1000, -1}, Retry.ONCE),
+    ],
+    ids=lambda value: value.name if isinstance(value, Retry) else "",
+)
+def test_kind_of_status(statuses: set[int], kind: Retry) -> None:
+    """Every status code stands in the table of final failures (lifecycle notes, section 10)."""
+    assert {retry_kind(refused(status)) for status in statuses} == {kind}
+
+
+# --- news ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("news", "media", "expected"),
+    [
+        (None, MediaType.AUDIO, True),
+        (None, None, True),
+        (MediaType.AUDIO, None, True),
+        (MediaType.AUDIO, MediaType.AUDIO, True),
+        (MediaType.AUDIO, MediaType.VIDEO, False),
+        (MediaType.AUDIO | MediaType.VIDEO, MediaType.VIDEO, True),
+        (MediaType.AUDIO | MediaType.VIDEO, MediaType.CHAT, False),
+        (MediaType.ALL, MediaType.AUDIO, True),
+        (MediaType.AUDIO, MediaType.ALL, True),
+    ],
+    ids=str,
+)
+def test_concerns(news: MediaType | None, media: MediaType | None, expected: bool) -> None:  # noqa: FBT001  # a parameter
+    """News of a loss may name no medium, one, several or the connection for all."""
+    assert concerns(news, media) is expected
+
+
+# --- waits ---------------------------------------------------------------------------------------
+
+
+def waits(one: Recovery, *errors: ex.RTMSError, dice: float = 0.0) -> list[float | None]:
+    """Return the waits after failures, each of a try."""
+    found: list[float | None] = []
     for error in errors:
-        found.append(recovery.plan(error, 0.0, 0.0))
-        recovery.begin()
+        found.append(one.plan(error, 1000.0, dice))
+        one.begin()
     return found
 
 
-def test_waits_grow() -> None:
-    """A prompt try, then the documented steps up to the cap."""
-    assert waits(POLICY, *[LOST] * 7) == [0.25, 3.0, 6.0, 12.0, 24.0, 30.0, 30.0]
+def test_documented_waits() -> None:
+    """Waits double from 3 s to 30 s."""
+    assert waits(recovery(), *[LOST] * 7) == [3.0, 6.0, 12.0, 24.0, 30.0, 30.0, 30.0]
 
 
-def test_row_29_duplicates_are_retried_briefly() -> None:
-    """The server may not have noticed the loss: 1.5, 3 and 6 seconds, then the usual steps."""
-    assert waits(POLICY, *[DUPLICATE] * 5) == [1.5, 3.0, 6.0, 0.25, 3.0]
+def test_jitter() -> None:
+    """Chance shortens the waits."""
+    assert waits(recovery(policy=ReconnectPolicy()), LOST, LOST, LOST, dice=0.5) == [
+        0.125,
+        1.5,
+        3.0,
+    ]
 
 
-def test_brief_retries_leave_the_other_waits_alone() -> None:
+@pytest.mark.parametrize("status", [8, 15, 16])
+def test_duplicates_after_a_loss(status: int) -> None:
+    """The server needs time to notice a loss: 1.5, 3 and 6 s, then the normal waits go on."""
+    error = refused(status)
+    assert waits(recovery(), LOST, error, error, error, error, error, LOST) == [
+        3.0,
+        1.5,
+        3.0,
+        6.0,
+        6.0,
+        12.0,
+        24.0,
+    ]
+
+
+def test_duplicates_at_the_beginning() -> None:
+    """The three short waits come first when nothing was lost before."""
+    assert waits(recovery(), *[refused(8)] * 5) == [1.5, 3.0, 6.0, 3.0, 6.0]
+
+
+def test_short_waits_leave_the_others_alone() -> None:
     """Refusals as a duplicate do not make the waits after other failures longer."""
-    assert waits(POLICY, LOST, DUPLICATE, LOST, DUPLICATE) == [0.25, 1.5, 3.0, 3.0]
+    assert waits(recovery(), LOST, refused(8), LOST, refused(8)) == [3.0, 1.5, 6.0, 3.0]
 
 
-def test_unknown_code_is_tried_once_more() -> None:
-    """A code of a later version allows one retry, whatever lies between."""
-    assert waits(POLICY, UNKNOWN, LOST, UNKNOWN) == [0.25, 3.0, None]
+def test_other_short_waits() -> None:
+    """The short waits belong to the policy; there may be none."""
+    policy = ReconnectPolicy(duplicate_delays_s=(), jitter=0.0)
+    assert waits(recovery(policy=policy), refused(8), refused(8)) == [0.25, 3.0]
 
 
-def test_attempts_are_limited() -> None:
-    """The application may allow fewer tries than the window does."""
-    assert waits(ReconnectPolicy(jitter=0.0, attempts=2), *[LOST] * 3) == [0.25, 3.0, None]
+@pytest.mark.parametrize("status", [1, 2, 3, 9, 14, 17, 44, 46])
+def test_final_status(status: int) -> None:
+    """After a final refusal there is no next try."""
+    assert waits(recovery(), LOST, refused(status)) == [3.0, None]
 
 
-def test_no_wait_runs_past_the_window() -> None:
-    """A try that would come too late is not made; the end of the window is what is due."""
-    recovery = Recovery(None, POLICY, 100.0)
-    assert recovery.window_end == 160.0
-    recovery.schedule(59.9, 100.0)
-    assert recovery.deadline() == 159.9
-    recovery.begin()
-    assert recovery.deadline() is None
-    recovery.plan(LOST, 159.95, 0.0)
-    recovery.schedule(0.25, 159.95)
-    assert recovery.deadline() == 160.0
+def test_unknown_status() -> None:
+    """An unknown refusal is tried once more, in all."""
+    assert waits(recovery(), refused(99), LOST, refused(77)) == [3.0, 6.0, None]
 
 
-def test_windows_differ() -> None:
-    """The server waits longer for media than for signaling (row 25)."""
-    assert Recovery(MediaType.AUDIO, POLICY, 100.0).window_end == 165.0
+@pytest.mark.parametrize(
+    ("attempts", "expected"), [(0, [None]), (1, [3.0, None]), (3, [3.0, 6.0, 12.0, None])]
+)
+def test_number_of_tries(attempts: int, expected: list[float | None]) -> None:
+    """The policy may limit the number of tries."""
+    policy = ReconnectPolicy(first_delay_s=3.0, base_s=6.0, jitter=0.0, attempts=attempts)
+    assert waits(recovery(policy=policy), *[LOST] * len(expected)) == expected
 
 
-def test_health_takes_as_long_as_the_window() -> None:
-    """A connection that held for its whole window has no past any more."""
-    recovery = Recovery(None, POLICY, 100.0)
-    assert not recovery.healthy(1000.0)
-    recovery.connected(110.0)
-    assert not recovery.healthy(169.9)
-    assert recovery.healthy(170.0)
+# --- times ---------------------------------------------------------------------------------------
 
 
-def test_failure_tells_the_story() -> None:
-    """The final error says when what happened, oldest first; the last failure is its cause."""
-    recovery = Recovery(MediaType.VIDEO, POLICY, 100.0)
-    recovery.plan(LOST, 100.0, 0.0)
-    refused = ex.ConnectFailed("video", "h", "refused")
-    recovery.plan(refused, 103.0, 0.0)
-    error = recovery.failure("video", 165.0)
-    assert error.args == ("video", 65.0, ((0.0, str(LOST)), (3.0, str(refused))))
-    assert error.__cause__ is refused
+def test_windows() -> None:
+    """The server waits 60 s for signaling and 65 s for media, from the first loss."""
+    assert recovery(None).window_end == 1060.0
+    assert recovery(MediaType.AUDIO).window_end == 1065.0
+    assert recovery(MediaType.ALL).window_end == 1065.0
 
 
-def test_story_is_bounded() -> None:
-    """A policy that tries a thousand times a second does not fill our memory."""
-    recovery = Recovery(None, POLICY, 0.0)
-    for number in range(1000):
-        recovery.plan(LOST, float(number), 0.0)
-    assert len(recovery.failure("signaling", 60.0).history) == 100
+def test_schedule() -> None:
+    """A try is due after its wait, unless that is behind the window."""
+    one = recovery()
+    one.schedule(65.0, 1000.0)
+    assert one.due is None
+    one.schedule(64.9, 1000.0)
+    assert one.due == 1064.9
 
 
-def test_without_policy_every_failure_is_final() -> None:
-    """Nothing is announced or planned: the failure comes back as it is."""
-    intake = Intake(Product.MEETING, {}, None)
-    recoveries = Recoveries(None, None, lambda: 0.0, intake, [])
-    assert recoveries.broken(None, LOST, 0.0, established=True) is LOST
-    assert not recoveries
-    assert intake.items == []
+def test_states() -> None:
+    """A recovery waits, tries, waits again, and is back; each has its deadline."""
+    one = recovery()
+    assert (one.waiting, one.deadline()) == (True, 1065.0)
+    one.schedule(3.0, 1000.0)
+    assert (one.waiting, one.deadline()) == (True, 1003.0)
+    one.begin()
+    assert (one.waiting, one.deadline(), one.attempts) == (False, None, 1)
+    one.plan(LOST, 1004.0, 0.0)
+    assert (one.waiting, one.deadline()) == (True, 1065.0)
+    one.begin()
+    one.connected()
+    assert (one.waiting, one.deadline(), one.attempts) == (False, None, 2)
+
+
+def test_over_when_media_flowed() -> None:
+    """Media prove that the connection is whole; without them only the end of the window does."""
+    one = recovery(None)
+    assert not one.healthy(1060.0)
+    one.begin()
+    one.connected()
+    assert not one.healthy(1059.9)
+    assert one.healthy(1060.0)
+    one.flowed = True
+    assert one.healthy(1001.0)
+    one.plan(LOST, 1002.0, 0.0)
+    assert not one.healthy(1060.0)
+
+
+def test_history() -> None:
+    """The final error tells every failure with its time, and has the last one as cause."""
+    one = recovery(None)
+    one.plan(LOST, 1000.0, 0.0)
+    last = refused(45)
+    one.plan(last, 1003.5, 0.0)
+    error = one.failure("signaling", 1060.0)
+    assert (error.endpoint, error.after_s) == ("signaling", 60.0)
+    assert error.history == (
+        (0.0, LOST_TEXT),
+        (3.5, REFUSED_TEXT),
+    )
+    assert error.__cause__ is last
+
+
+def test_history_is_bounded() -> None:
+    """Only the first hundred failures are told."""
+    one = recovery()
+    for _ in range(1000):
+        one.note(LOST, 1000.0)
+    assert len(one.failure("audio", 1065.0).history) == 100
