@@ -317,7 +317,7 @@ KEEPING_ALIVE: Final = (
 """How a stream stays alive and how your side ends it."""
 
 RECONNECTING: Final = (
-    Step(1, 2, "1 handshake with the same signature", 1),
+    Step(1, 2, "1 handshake, same signature", 1),
     Step(2, 1, "2 accepted: a URL for each medium", 2),
     Step(1, 2, "5 the same subscriptions", 5),
     Step(1, 3, "3 handshake with the same parameters", 3),

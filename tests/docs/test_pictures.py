@@ -20,7 +20,7 @@ from rtms_client import (
 )
 from rtms_client.protocol import MEDIA_TABLE, SESSION_TABLE, SIGNALING_TABLE, Phase
 from rtms_client.protocol.machine import Table
-from rtms_client.testing import FakeRTMSServer, sample_meeting
+from rtms_client.testing import FakeRTMSServer, sample_meeting, tone_meeting
 
 DOCS = Path(__file__).parents[2] / "docs"
 MACHINES: Final[Mapping[str, Table[Any, Any]]] = {
@@ -118,3 +118,29 @@ async def test_conversation_is_true() -> None:
     for step in make_diagrams.JOINING:
         if step.message is not None:
             assert (step.message, "out" if step.source > 1 else "in") in seen
+
+
+async def test_coming_back_is_true() -> None:
+    """After a loss of signaling the messages of the picture travel in its order."""
+    async with FakeRTMSServer(tone_meeting(seconds=3)) as server:
+        network = NetworkOptions(allowed_hosts=("localhost",), ca_file=server.ca_file, proxy=False)
+        client = RTMSClient(
+            "test-client-id", "test-client-secret", audio=AudioParams(), network=network
+        )
+        async with client.stream(parse_started(server.started_webhook())) as stream:
+            await anext(stream.audio())
+            server.stream.drop("signaling")
+            before = len(server.log)
+            async for event in stream.events():
+                if isinstance(event, events.StreamResumed):
+                    break
+
+            def missing() -> list[make_diagrams.Step]:
+                log = iter([(entry.msg_type, entry.direction) for entry in server.log[before:]])
+                return [
+                    step
+                    for step in make_diagrams.RECONNECTING
+                    if (step.message, "out" if step.source > 1 else "in") not in log
+                ]
+
+            await server.wait_until(lambda: not missing())
