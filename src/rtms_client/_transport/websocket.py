@@ -30,9 +30,11 @@ _DATA_OPCODES: Final = frozenset({Opcode.TEXT, Opcode.BINARY, Opcode.CONT})
 _ALIVE: Final = frozenset({State.CONNECTING, State.OPEN})
 _ABNORMAL: Final = 1006  # RFC 6455, section 7.1.5
 
-# At DEBUG websockets logs whole messages: signatures, names, text and media.
+# At DEBUG websockets logs whole messages: signatures, names, text and media. The level spares the
+# time, the filter holds also when somebody sets all loggers to DEBUG.
 _LOG: Final = logging.getLogger("rtms_client.websockets")
 _LOG.setLevel(logging.INFO)
+_LOG.addFilter(lambda record: record.levelno > logging.DEBUG)
 
 
 class _Connection(ClientConnection):
