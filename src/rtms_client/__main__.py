@@ -39,20 +39,27 @@ def main(argv: Sequence[str] | None = None) -> int:
     _prepare(options)
     try:
         return _run(options)
-    except CommandError as error:
-        code, text = error.exit_code, error.text
-    except KeyboardInterrupt:
-        code, text = EXIT_INTERRUPTED, "interrupted"
     except BrokenPipeError:  # `| head` took what it wanted
         _silence()
         return EXIT_INTERRUPTED
-    except Exception as error:  # noqa: BLE001  # the last resort: a line instead of a traceback
-        code = EXIT_ABNORMAL
-        text = f"unexpected {type(error).__name__}: {error}; please report it, with --debug"
-    if options.debug:
-        traceback.print_exc()
+    except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001  # a line, no traceback
+        if options.debug:
+            traceback.print_exc()
+        code, text = _failure(error)
     print(f"{parser.prog}: {text}", file=sys.stderr)
     return code
+
+
+def _failure(error: BaseException) -> tuple[int, str]:
+    """Return the exit code and the line for an error."""
+    match error:
+        case CommandError():
+            return error.exit_code, error.text
+        case KeyboardInterrupt():
+            return EXIT_INTERRUPTED, "interrupted"
+        case _:
+            kind = type(error).__name__
+            return EXIT_ABNORMAL, f"unexpected {kind}: {error}; please report it, with --debug"
 
 
 def _run(options: argparse.Namespace) -> int:

@@ -2,14 +2,20 @@
 
 from typing import Final
 
-from rtms_client.events import FirstPacket, SessionStateChanged, StreamItem, StreamStateChanged
+from rtms_client.events import (
+    FirstPacket,
+    MediaInterrupted,
+    SessionStateChanged,
+    StreamItem,
+    StreamStateChanged,
+)
 from rtms_client.frames import MediaFrame
 
 __all__ = ["SessionClock"]
 
 _BUFFERED_MS: Final = 60_000  # audio from before the connection is at most so old
 _LEAP_MS: Final = 3_600_000
-_REPORTS: Final = (StreamStateChanged, SessionStateChanged)
+_REPORTS: Final = (MediaInterrupted, SessionStateChanged, StreamStateChanged)
 """Their time stamps say when they were sent, which may be long after the last medium."""
 
 

@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 from rtms_client.codes import explain_stop
 from rtms_client.testing import FakeRTMSServer, sample_meeting
 
-from .failures import EXIT_INTERRUPTED, EXIT_USAGE, CommandError
+from .failures import EXIT_OK, EXIT_USAGE, CommandError
 from .interrupt import interruptible
 
 __all__ = ["run"]
@@ -54,12 +54,19 @@ async def _serve(options: argparse.Namespace, ca_file: Path) -> int:
                     await server.stream.finished.wait()
                     await _goodbye(server)
                     reason = explain_stop(server.stream.stop_reason or 0).meaning
-                    print(f"meeting over ({reason}); the next one waits", file=sys.stderr)
+                    print(f"ended: {reason}; the next meeting waits", file=sys.stderr)
         except asyncio.CancelledError as error:
             interruption.accept(error)
-            return EXIT_INTERRUPTED
+            return EXIT_OK  # there is no other end
         except OSError as error:
-            raise CommandError(EXIT_USAGE, f"cannot serve: {error}; see --help") from error
+            raise CommandError(EXIT_USAGE, _problem(error, port)) from error
+
+
+def _problem(error: OSError, port: int) -> str:
+    """Say which of the files, or that the port, cannot be used."""
+    if error.filename is not None:
+        return f"cannot write {error.filename}: {error.strerror}; choose another file"
+    return f"cannot serve on port {port}: {error.strerror}; choose another one with --port"
 
 
 async def _goodbye(server: FakeRTMSServer) -> None:

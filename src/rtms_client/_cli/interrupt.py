@@ -3,7 +3,8 @@
 import asyncio
 import contextlib
 import signal
-from collections.abc import Iterator
+import threading
+from collections.abc import Generator
 from types import FrameType
 from typing import Final
 
@@ -40,7 +41,7 @@ class Interruption:
 
 
 @contextlib.contextmanager
-def interruptible() -> Iterator[Interruption]:
+def interruptible() -> Generator[Interruption, None, None]:
     """Turn signals into cancellation of the current task.
 
     The first one lets the task close everything gracefully, each further one cuts short what takes
@@ -57,8 +58,9 @@ def interruptible() -> Iterator[Interruption]:
 
     former = {number: signal.getsignal(number) for number in _SIGNALS}
     changed = [number for number in _SIGNALS if former[number] is not signal.SIG_IGN]
-    with contextlib.ExitStack() as stack, contextlib.suppress(ValueError):
-        for number in changed:
-            signal.signal(number, handle)
-            stack.callback(signal.signal, number, former[number])
+    with contextlib.ExitStack() as stack:
+        if threading.current_thread() is threading.main_thread():
+            for number in changed:
+                signal.signal(number, handle)
+                stack.callback(signal.signal, number, former[number])
         yield interruption

@@ -2,8 +2,8 @@
 
 import enum
 import json
-from collections.abc import Mapping
-from typing import Any, Final
+from collections.abc import Iterable, Mapping
+from typing import Any, Final, cast
 
 import attrs
 
@@ -95,9 +95,10 @@ def _plain(value: object, depth: int = 0) -> object:
     elif depth == _MAX_DEPTH:
         plain = "..."
     elif isinstance(value, tuple | list):
-        plain = [_plain(one, depth + 1) for one in value]
+        plain = [_plain(one, depth + 1) for one in cast("Iterable[object]", value)]
     elif isinstance(value, Mapping):
-        plain = {str(key): _plain(one, depth + 1) for key, one in value.items()}
+        mapping = cast("Mapping[object, object]", value)
+        plain = {str(key): _plain(one, depth + 1) for key, one in mapping.items()}
     elif attrs.has(kind := type(value)):
         fields = {name: getattr(value, name) for name in attrs.fields_dict(kind)}
         plain = {

@@ -130,7 +130,7 @@ class LiveView:
     def _draw(self, block: list[str]) -> None:
         """Replace the block, with what happened meanwhile above it, in one write."""
         columns = max(self._size()[0], _MIN_COLUMNS)
-        parts = []
+        parts: list[str] = []
         if self._block:
             # After the terminal became narrower, what was drawn takes more rows.
             rows = sum(max(1, math.ceil(width / columns)) for width in self._block)

@@ -30,6 +30,8 @@ def prepare_folder(folder: Path, *, replace: bool) -> Sequence[Path]:
     Raises:
         CommandError: There are other things in it, or it cannot be used.
     """
+    if folder.exists() and not folder.is_dir():
+        raise CommandError(EXIT_USAGE, f"{folder} is not a folder; choose another one with --out")
     try:
         folder.mkdir(parents=True, exist_ok=True)
         entries = sorted(folder.iterdir())

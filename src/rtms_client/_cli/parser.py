@@ -4,18 +4,15 @@ import argparse
 import importlib.metadata
 import math
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final, TypeAlias
 
 from typing_extensions import override
 
-if TYPE_CHECKING:
-    from typing import TypeAlias
-
-    Commands: TypeAlias = argparse._SubParsersAction[argparse.ArgumentParser]  # noqa: SLF001  # it has no public name
-
 __all__ = ["MEDIA_NAMES", "make_parser"]
+
+AddParser: TypeAlias = Callable[..., argparse.ArgumentParser]
 
 MEDIA_NAMES: Final = ("audio", "video", "share", "transcript", "chat")
 _MAX_PORT: Final = 65535
@@ -50,10 +47,10 @@ def make_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action=_Version, help="show the version and exit")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", title="commands")
-    _add_demo(commands)
-    _add_record(commands)
-    _add_fake_server(commands)
-    _add_explain(commands)
+    _add_demo(commands.add_parser)
+    _add_record(commands.add_parser)
+    _add_fake_server(commands.add_parser)
+    _add_explain(commands.add_parser)
     return parser
 
 
@@ -67,8 +64,8 @@ def _examples(*commands: str) -> str:
     return "\n".join(["examples:", *lines, ""])
 
 
-def _add(commands: "Commands", name: str, text: str, epilog: str) -> argparse.ArgumentParser:
-    parser = commands.add_parser(
+def _add(add_parser: AddParser, name: str, text: str, epilog: str) -> argparse.ArgumentParser:
+    parser = add_parser(
         name,
         help=text,
         description=f"{text[0].upper()}{text[1:]}.",
@@ -82,9 +79,9 @@ def _add(commands: "Commands", name: str, text: str, epilog: str) -> argparse.Ar
     return parser
 
 
-def _add_demo(commands: "Commands") -> None:
+def _add_demo(add_parser: AddParser) -> None:
     parser = _add(
-        commands,
+        add_parser,
         "demo",
         "play a sample meeting through a fake server into the real client, and record it",
         _examples("demo", "demo --out sample --seconds 10", "demo --fast --json | head -n 5")
@@ -111,9 +108,9 @@ def _add_demo(commands: "Commands") -> None:
     _add_json(parser)
 
 
-def _add_record(commands: "Commands") -> None:
+def _add_record(add_parser: AddParser) -> None:
     parser = _add(
-        commands,
+        add_parser,
         "record",
         "join a stream and record everything that it delivers",
         _examples(
@@ -170,9 +167,9 @@ credentials come from the environment:
     _add_json(parser)
 
 
-def _add_fake_server(commands: "Commands") -> None:
+def _add_fake_server(add_parser: AddParser) -> None:
     parser = _add(
-        commands,
+        add_parser,
         "fake-server",
         "serve the sample meeting until interrupted, to try out record and programs of your own",
         _examples("fake-server", "fake-server --event-file started.json --ca-file ca.pem")
@@ -202,9 +199,9 @@ in another terminal is shown beside it. The credentials are made up, the certifi
     )
 
 
-def _add_explain(commands: "Commands") -> None:
+def _add_explain(add_parser: AddParser) -> None:
     parser = _add(
-        commands,
+        add_parser,
         "explain",
         "explain a status code, stop reason or close code; without CODE, list all",
         _examples("explain 18", "explain --stop 18", "explain INVALID_SIGNATURE"),
@@ -243,7 +240,8 @@ class _Version(argparse.Action):
         values: str | Sequence[Any] | None,
         option_string: str | None = None,
     ) -> None:
-        parser.exit(message=f"rtms_client {importlib.metadata.version('rtms_client')}\n")
+        print(f"rtms_client {importlib.metadata.version('rtms_client')}")
+        parser.exit()
 
 
 def _seconds(text: str) -> float:

@@ -24,7 +24,7 @@ from .clock import SessionClock
 from .failures import EXIT_USAGE, CommandError
 from .outdir import prepare_folder
 from .screen import choose_view
-from .session import BUFFERS, Outcome, Session
+from .session import BUFFERS, Outcome, Patience, Session, explained
 from .summary import report
 from .tally import Tally
 from .text import clean
@@ -49,7 +49,8 @@ def run(options: argparse.Namespace) -> int:
         CommandError: Options or input are unusable, or the stream could not be recorded.
     """
     info = read_event(options.event)
-    client = make_client(options)
+    patience = Patience()
+    client = make_client(options, patience)
     folder: Path = options.out
     old_files = prepare_folder(folder, replace=options.overwrite)
     tally, clock = Tally(), SessionClock()
@@ -74,6 +75,7 @@ def run(options: argparse.Namespace) -> int:
             clock=clock,
             view=view,
             stop_after_s=seconds,
+            patience=patience,
         )
         return await session.run()
 
@@ -108,8 +110,12 @@ def read_event(source: str) -> StreamInfo:
         ) from error
 
 
-def make_client(options: argparse.Namespace) -> RTMSClient:
+def make_client(options: argparse.Namespace, patience: Patience) -> RTMSClient:
     """Make the client that the options and the environment describe.
+
+    Args:
+        options: The options.
+        patience: Decides how often a connection is tried.
 
     Raises:
         CommandError: No credentials, or an option with a forbidden value.
@@ -128,6 +134,7 @@ def make_client(options: argparse.Namespace) -> RTMSClient:
             unified=options.unified,
             buffers=BUFFERS,
             reconnect=ReconnectPolicy(),
+            on_reconnect=patience,
         )
     except InvalidParameters as error:
         if error.what == "RTMSClient":
@@ -136,4 +143,4 @@ def make_client(options: argparse.Namespace) -> RTMSClient:
                 "no credentials: set ZOOM_CLIENT_ID and ZOOM_CLIENT_SECRET in the environment "
                 "(or ZM_RTMS_CLIENT and ZM_RTMS_SECRET)",
             ) from error
-        raise CommandError(EXIT_USAGE, clean(str(error))) from error
+        raise CommandError(EXIT_USAGE, explained(error)) from error

@@ -3,9 +3,9 @@
 import asyncio
 import contextlib
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from pathlib import Path
-from typing import Final
+from typing import Final, Literal
 
 import attrs
 
@@ -13,21 +13,42 @@ from rtms_client.client import RTMSClient
 from rtms_client.codes import explain_stop
 from rtms_client.config import BufferLimits, Buffers, StreamInfo
 from rtms_client.events import StreamItem
-from rtms_client.exceptions import AnswerTimeout, CertificateRejected, HostNotAllowed, RTMSError
+from rtms_client.exceptions import (
+    AnswerTimeout,
+    CertificateRejected,
+    HostNotAllowed,
+    InvalidParameters,
+    RTMSError,
+    StreamLost,
+)
+from rtms_client.protocol.reconnect import ReconnectAttempt
 from rtms_client.stream import RTMSStream
 
 from .clock import SessionClock
-from .failures import EXIT_ABNORMAL, EXIT_INTERRUPTED, EXIT_NOT_JOINED, EXIT_OK, CommandError
+from .failures import (
+    EXIT_ABNORMAL,
+    EXIT_INTERRUPTED,
+    EXIT_NOT_JOINED,
+    EXIT_OK,
+    EXIT_USAGE,
+    CommandError,
+)
 from .interrupt import Interruption, interruptible
 from .recorder import Recorder
 from .tally import Tally
 from .text import clean
 from .views import View
 
-__all__ = ["BUFFERS", "Outcome", "Session", "explained"]
+__all__ = ["BUFFERS", "Outcome", "Patience", "Session", "explained"]
 
 _TICK_S: Final = 0.1
 _FLUSH_S: Final = 1.0
+_JOIN_ATTEMPTS: Final = 3
+_OPTIONS: Final = {
+    "NetworkOptions.ca_file": "--ca-file",
+    "NetworkOptions.proxy": "--proxy",
+    "allowed_hosts": "--allow-host",
+}
 _MIB: Final = 1024 * 1024
 BUFFERS: Final = Buffers(
     audio=BufferLimits(max_items=50_000, max_bytes=128 * _MIB),
@@ -49,6 +70,28 @@ class Outcome:
     """Why it ended abnormally, in one line."""
 
 
+class Patience:
+    """Decides how often a connection is tried: while joining a user waits, later nobody does.
+
+    Attributes:
+        joined: Whether the stream was joined.
+        say: Shows a line.
+    """
+
+    def __init__(self) -> None:
+        self.joined = False
+        self.say: Callable[[str], None] = print
+
+    def __call__(self, attempt: ReconnectAttempt) -> Literal[False] | None:
+        """Agree to a try, or not."""
+        if self.joined:
+            return None
+        if attempt.number > _JOIN_ATTEMPTS:
+            return False
+        self.say(f"{clean(str(attempt.cause))}; next try in {attempt.delay_s:.1f} s")
+        return None
+
+
 @attrs.define(kw_only=True)
 class Session:
     """One stream that is recorded and shown."""
@@ -64,7 +107,9 @@ class Session:
     stop_after_s: float | None = None
     """Leave after so many seconds."""
     length_ms: int = 0
-    """Shortest length of audio files."""
+    """Shortest length of audio files when the stream ends by itself."""
+    patience: Patience = attrs.field(factory=Patience)
+    """Also the hook of the client, if it reconnects."""
 
     async def run(self) -> Outcome:
         """Do everything; the files are complete when this returns.
@@ -75,13 +120,7 @@ class Session:
         """
         with contextlib.closing(self.view), interruptible() as interruption:
             stream = self.client.stream(self.info)
-            try:
-                await stream.open()
-            except RTMSError as error:
-                raise CommandError(EXIT_NOT_JOINED, f"cannot join: {explained(error)}") from error
-            except asyncio.CancelledError as error:
-                interruption.accept(error)
-                raise CommandError(EXIT_INTERRUPTED, "interrupted before joining") from None
+            await self._join(stream, interruption)
             try:
                 with _writing_to(self.folder):
                     return await self._record(stream, interruption)
@@ -91,11 +130,26 @@ class Session:
                 except asyncio.CancelledError as error:  # once more: do not wait for the server
                     interruption.accept(error)
 
+    async def _join(self, stream: RTMSStream, interruption: Interruption) -> None:
+        self.patience.say = self.view.say
+        try:
+            await stream.open()
+        except InvalidParameters as error:
+            raise CommandError(EXIT_USAGE, explained(error)) from error
+        except RTMSError as error:
+            raise CommandError(EXIT_NOT_JOINED, f"cannot join: {explained(error)}") from error
+        except asyncio.CancelledError as error:
+            interruption.accept(error)
+            raise CommandError(EXIT_INTERRUPTED, "interrupted before joining") from None
+        self.patience.joined = True
+
     async def _record(self, stream: RTMSStream, interruption: Interruption) -> Outcome:
         recorder = Recorder(self.folder, self.clock, old_files=self.old_files)
         outcome = Outcome(recorder)
+        length_ms = 0
         try:
             if await self._receive(stream, recorder):
+                length_ms = self.length_ms
                 reason = stream.stop_reason
                 outcome.ending = (
                     "the stream ended" if reason is None else explain_stop(reason).meaning
@@ -109,7 +163,7 @@ class Session:
             interruption.accept(error)
             outcome.exit_code, outcome.ending = EXIT_INTERRUPTED, "interrupted"
         finally:
-            recorder.close(length_ms=self.length_ms)
+            recorder.close(length_ms=length_ms)
         return outcome
 
     async def _receive(self, stream: RTMSStream, recorder: Recorder) -> bool:
@@ -138,7 +192,7 @@ class Session:
 
 
 @contextlib.contextmanager
-def _writing_to(folder: Path) -> Iterator[None]:
+def _writing_to(folder: Path) -> Generator[None, None, None]:
     """Turn what the disk says into an error of the command."""
     try:
         yield
@@ -170,6 +224,11 @@ def explained(error: RTMSError) -> str:
                 f"{endpoint}: expected {waited_for} within {timeout_s:g} s, got nothing; the "
                 "server may be overloaded, try again"
             )
+        case InvalidParameters(what=what, problem=problem, suggestion=suggestion):
+            text = f"{_OPTIONS.get(what, what)}: {problem}; {suggestion}"
+        case StreamLost(endpoint=endpoint, after_s=after_s, history=history):
+            last = f", the last time: {history[-1][1]}" if history else ""
+            text = f"{endpoint}: gave up after {after_s:.1f} s and {len(history)} failures{last}"
         case _:
             text = str(error)
     return clean(text)

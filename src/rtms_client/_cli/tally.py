@@ -143,7 +143,7 @@ class Tally:
 
     def counts(self) -> str:
         """Return all counters in one line."""
-        counted = []
+        counted: list[str] = []
         for medium, counter in sorted(self.counters.items()):
             counted.append(f"{_medium(medium, '')} {counter.items}")
             if medium == MediaType.VIDEO:

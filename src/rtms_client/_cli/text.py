@@ -41,13 +41,10 @@ def clip(text: str, columns: int) -> str:
     missing = columns - text_width(text)
     if missing >= 0:
         return text + " " * missing
-    kept, room = "", columns - 1
-    for character in text:
-        room -= _width(character)
-        if room < 0:
-            break
-        kept += character
-    return clip(f"{kept}…", columns)
+    kept, room = 0, columns - 1
+    while (room := room - _width(text[kept])) >= 0:
+        kept += 1
+    return clip(f"{text[:kept]}…", columns)
 
 
 def _width(character: str) -> int:

@@ -35,6 +35,7 @@ class WavFile:
         self._frame_bytes = _SAMPLE_BYTES * channels
         self._file = path.open("w+b")
         self._write_header()
+        self._file.flush()
 
     @property
     def duration_ms(self) -> int:

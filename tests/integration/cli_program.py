@@ -1,0 +1,35 @@
+"""The command line as a process, for tests of what only a process can show."""
+
+import asyncio
+import os
+import sys
+from asyncio.subprocess import PIPE, Process
+from collections.abc import Mapping
+
+__all__ = ["program", "started", "until_line"]
+
+
+def program(*arguments: str) -> list[str]:
+    """Return the command of a new process."""
+    return [sys.executable, "-m", "rtms_client", *arguments]
+
+
+async def started(*arguments: str, environment: Mapping[str, str] | None = None) -> Process:
+    """Start a command whose output is read line by line."""
+    return await asyncio.create_subprocess_exec(
+        *program(*arguments),
+        stdout=PIPE,
+        stderr=PIPE,
+        env={**os.environ, "PYTHONUNBUFFERED": "1", **(environment or {})},
+    )
+
+
+async def until_line(output: asyncio.StreamReader | None, text: str) -> list[str]:
+    """Read lines up to the first one with a text."""
+    assert output is not None
+    lines = [""]
+    while text not in lines[-1]:
+        line = (await output.readline()).decode()
+        assert line, f"ended without {text!r}: {lines}"
+        lines.append(line.rstrip())
+    return lines[1:]

@@ -1,0 +1,86 @@
+"""Places on the axis of a session."""
+
+from tests.unit.cli.items import START, T0, audio, caption
+
+from rtms_client._cli.clock import SessionClock
+from rtms_client.enums import MediaType, StreamState
+from rtms_client.events import (
+    FirstPacket,
+    MediaUnavailable,
+    ParticipantJoined,
+    SharingStopped,
+    StreamStateChanged,
+)
+
+
+def test_the_first_packet_is_zero() -> None:
+    """Everything is counted from the start that the server gives."""
+    clock = SessionClock()
+    assert clock.place(START) == 0
+    assert clock.place(audio(600)) == 600
+    assert clock.place(caption(250)) == 250
+    assert (clock.start_ms, clock.length_ms) == (T0, 600)
+
+
+def test_a_second_first_packet_changes_nothing() -> None:
+    """After a reconnection the axis stays."""
+    clock = SessionClock()
+    clock.place(START)
+    assert clock.place(FirstPacket(timestamp_ms=T0 + 5000)) == 5000
+    assert clock.start_ms == T0
+
+
+def test_without_a_first_packet_the_first_medium_is_zero() -> None:
+    """Events alone do not start the axis."""
+    clock = SessionClock()
+    assert clock.place(SharingStopped(timestamp_ms=T0)) is None
+    assert clock.place(audio(100)) == 0
+    assert clock.place(audio(120)) == 20
+
+
+def test_buffered_audio_moves_the_start() -> None:
+    """Audio from before the connection is not lost, but only what a server can have buffered."""
+    clock = SessionClock()
+    clock.place(START)
+    assert clock.place(audio(-30_000)) == 0
+    assert clock.place(audio(0)) == 30_000
+
+    clock = SessionClock()
+    clock.place(START)
+    assert clock.place(audio(-60_001)) is None
+    assert clock.place(audio(-1)) is None
+    assert clock.start_ms == T0
+
+
+def test_joining_late_is_no_leap() -> None:
+    """The first medium may come any time after the start."""
+    clock = SessionClock()
+    clock.place(START)
+    assert clock.place(audio(7_200_000)) == 7_200_000
+
+
+def test_impossible_times_have_no_place() -> None:
+    """A time stamp more than an hour ahead of everything else is wrong."""
+    clock = SessionClock()
+    clock.place(START)
+    clock.place(audio(0))
+    assert clock.place(audio(3_600_001)) is None
+    assert clock.place(audio(3_600_000)) == 3_600_000
+    assert clock.length_ms == 3_600_000
+
+
+def test_items_without_time() -> None:
+    """Items without a time stamp have no place."""
+    clock = SessionClock()
+    clock.place(START)
+    assert clock.place(MediaUnavailable(media=MediaType.CHAT)) is None
+    assert clock.place(ParticipantJoined(participants=())) is None
+
+
+def test_reports_do_not_make_the_session_longer() -> None:
+    """The state of the stream comes when everything is over."""
+    clock = SessionClock()
+    clock.place(START)
+    over = StreamStateChanged(state=StreamState.TERMINATED, timestamp_ms=T0 + 5000)
+    assert clock.place(over) == 5000
+    assert clock.length_ms == 0
