@@ -154,7 +154,8 @@ class Lane:
     )
 
     def __init__(self, key: LaneKey, limits: BufferLimits) -> None:
-        self.key, self.limits = key, limits
+        self.key = key
+        self.limits = limits
         self.mailbox: Mailbox | None = None
         self.bytes = self.dropped = self.high_items = self.high_bytes = 0
         self._held: tuple[Item, int] | None = None  # next item; not dropped, for a gap was told
@@ -267,7 +268,8 @@ class Lane:
     def _take_first(self) -> tuple[Item, int]:
         first = self._items.popleft()
         if not self._items:
-            self._before, self._after = self._after, None
+            self._before = self._after
+            self._after = None
         return first
 
     def _is_half_empty(self) -> bool:
@@ -321,9 +323,10 @@ class Mailbox:
     def __init__(
         self, consumer: str, lanes: list[Lane], announce: Callable[[Gap], None] | None = None
     ) -> None:
-        self.consumer, self.lanes = consumer, lanes
+        self.consumer: str = consumer
+        self.lanes: list[Lane] = lanes
         self._announce = announce
-        self.ended = False
+        self.ended: bool = False
         self._error: RTMSError | None = None
         self._waiter: asyncio.Future[None] | None = None
         self._turn_ends = 0.0
@@ -387,7 +390,8 @@ class Mailbox:
 
     def end(self, error: RTMSError | None) -> None:
         """Note that nothing more will come."""
-        self.ended, self._error = True, error
+        self.ended = True
+        self._error = error
         self.wake()
 
 
@@ -484,7 +488,8 @@ class Hub:
 
     def end(self, error: RTMSError | None) -> None:
         """Note that nothing more will come."""
-        self._ended, self._error = True, error
+        self._ended = True
+        self._error = error
         for lanes in self._lanes.values():
             for lane in lanes:
                 if lane.mailbox is not None:

@@ -130,7 +130,9 @@ class InvalidParameters(LocalProtocolError, ValueError):
 
     def __init__(self, what: str, problem: str, suggestion: str) -> None:
         super().__init__(what, problem, suggestion)
-        self.what, self.problem, self.suggestion = what, problem, suggestion
+        self.what = what
+        self.problem = problem
+        self.suggestion = suggestion
 
     @override
     def __str__(self) -> str:
@@ -147,7 +149,8 @@ class HostNotAllowed(LocalProtocolError):
 
     def __init__(self, url: str, problem: str) -> None:
         super().__init__(url, problem)
-        self.url, self.problem = url, problem
+        self.url = url
+        self.problem = problem
 
     @override
     def __str__(self) -> str:
@@ -168,7 +171,9 @@ class InvalidState(LocalProtocolError):
 
     def __init__(self, operation: str, state: str, hint: str) -> None:
         super().__init__(operation, state, hint)
-        self.operation, self.state, self.hint = operation, state, hint
+        self.operation = operation
+        self.state = state
+        self.hint = hint
 
     @override
     def __str__(self) -> str:
@@ -192,7 +197,9 @@ class HandshakeRejected(RTMSError):
 
     def __init__(self, endpoint: str, status: StatusCode | None, reason: str) -> None:
         super().__init__(endpoint, status, reason)
-        self.endpoint, self.status, self.reason = endpoint, status, reason
+        self.endpoint = endpoint
+        self.status = status
+        self.reason = reason
 
     @staticmethod
     def for_status(endpoint: str, status: StatusCode | None, reason: str) -> "HandshakeRejected":
@@ -275,7 +282,8 @@ class ParametersDowngraded(RTMSError):
 
     def __init__(self, endpoint: str, differences: tuple[str, ...]) -> None:
         super().__init__(endpoint, differences)
-        self.endpoint, self.differences = endpoint, differences
+        self.endpoint = endpoint
+        self.differences = differences
 
     @override
     def __str__(self) -> str:
@@ -299,7 +307,9 @@ class ConnectFailed(RTMSError):
 
     def __init__(self, endpoint: str, host: str, problem: str) -> None:
         super().__init__(endpoint, host, problem)
-        self.endpoint, self.host, self.problem = endpoint, host, problem
+        self.endpoint = endpoint
+        self.host = host
+        self.problem = problem
 
     @override
     def __str__(self) -> str:
@@ -340,7 +350,9 @@ class AnswerTimeout(RTMSError):
 
     def __init__(self, endpoint: str, waited_for: str, timeout_s: float) -> None:
         super().__init__(endpoint, waited_for, timeout_s)
-        self.endpoint, self.waited_for, self.timeout_s = endpoint, waited_for, timeout_s
+        self.endpoint = endpoint
+        self.waited_for = waited_for
+        self.timeout_s = timeout_s
 
     @override
     def __str__(self) -> str:
@@ -363,7 +375,9 @@ class ConnectionLost(RTMSError):
 
     def __init__(self, endpoint: str, code: int, reason: str) -> None:
         super().__init__(endpoint, code, reason)
-        self.endpoint, self.code, self.reason = endpoint, code, reason
+        self.endpoint = endpoint
+        self.code = code
+        self.reason = reason
 
     @override
     def __str__(self) -> str:
@@ -385,7 +399,7 @@ class ConnectionSilent(ConnectionLost):
 
     def __init__(self, endpoint: str, silence_s: float) -> None:
         super().__init__(endpoint, 1006, f"nothing arrived for {silence_s:g} s")
-        self.args = (endpoint, silence_s)
+        Exception.__init__(self, endpoint, silence_s)  # what it takes to unpickle
         self.silence_s = silence_s
 
     @override
@@ -409,7 +423,9 @@ class StreamLost(RTMSError):
         self, endpoint: str, after_s: float, history: tuple[tuple[float, str], ...]
     ) -> None:
         super().__init__(endpoint, after_s, history)
-        self.endpoint, self.after_s, self.history = endpoint, after_s, history
+        self.endpoint = endpoint
+        self.after_s = after_s
+        self.history = history
 
     @override
     def __str__(self) -> str:
@@ -452,7 +468,9 @@ class RequestFailed(RTMSError):
 
     def __init__(self, request: str, status: StatusCode | None, reason: str) -> None:
         super().__init__(request, status, reason)
-        self.request, self.status, self.reason = request, status, reason
+        self.request = request
+        self.status = status
+        self.reason = reason
 
     @override
     def __str__(self) -> str:
@@ -476,7 +494,9 @@ class BufferOverflow(RTMSError):
 
     def __init__(self, medium: str, items: int, size: int) -> None:
         super().__init__(medium, items, size)
-        self.medium, self.items, self.size = medium, items, size
+        self.medium = medium
+        self.items = items
+        self.size = size
 
     @override
     def __str__(self) -> str:

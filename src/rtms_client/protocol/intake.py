@@ -60,10 +60,10 @@ class Intake:
         self, product: Product, formats: Mapping[MediaType, Format], cipher: PayloadCipher | None
     ) -> None:
         self.items: list[Item] = []
-        self.roster = Roster()
-        self.formats = dict(formats)
-        self.statistics = CoreStatistics(frames=dict.fromkeys(formats, 0))
-        self.paused = False
+        self.roster: Roster = Roster()
+        self.formats: dict[MediaType, Format] = dict(formats)
+        self.statistics: CoreStatistics = CoreStatistics(frames=dict.fromkeys(formats, 0))
+        self.paused: bool = False
         self._seen = {medium: Seen() for medium in formats}
         self._gaps = {medium: Gaps(medium) for medium in formats}
         self._paused_ms: int | None = None

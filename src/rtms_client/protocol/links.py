@@ -133,10 +133,13 @@ class Link:
     __slots__ = ("began", "deadline", "endpoint", "heard", "machine", "media", "number", "url")
 
     def __init__(self, number: int, media: MediaType | None, url: str) -> None:
-        self.number, self.media, self.url = number, media, url
-        self.endpoint = self.name_of(media)
+        self.number: int = number
+        self.media: MediaType | None = media
+        self.url: str = url
+        self.endpoint: str = self.name_of(media)
         self.deadline: float | None = None
-        self.began = self.heard = 0.0
+        self.began: float = 0.0
+        self.heard: float = 0.0
         self.machine: Machine[LinkState, LinkInput] = Machine(
             self.endpoint, SIGNALING_TABLE if media is None else MEDIA_TABLE, LinkState.IDLE
         )

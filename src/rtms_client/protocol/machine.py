@@ -37,8 +37,8 @@ class Machine(Generic[State, Cause]):
     __slots__ = ("_table", "name", "state")
 
     def __init__(self, name: str, table: Table[State, Cause], initial: State) -> None:
-        self.name = name
-        self.state = initial
+        self.name: str = name
+        self.state: State = initial
         self._table = table
 
     def accepts(self, cause: Cause) -> bool:

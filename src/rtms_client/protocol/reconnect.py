@@ -121,12 +121,16 @@ class Recovery:
     )
 
     def __init__(self, media: MediaType | None, policy: ReconnectPolicy, since: float) -> None:
-        self.media, self.since = media, since
-        self.window_end = since + _window_s(policy, media)
-        self.attempts = 0
-        self.delay_s = 0.0
+        self.media: MediaType | None = media
+        self.since: float = since
+        self.window_end: float = since + _window_s(policy, media)
+        self.attempts: int = 0
+        self.delay_s: float = 0.0
         self.due: float | None = None
-        self.trying = self.back = self.flowed = self.interrupted = False
+        self.trying: bool = False
+        self.back: bool = False
+        self.flowed: bool = False
+        self.interrupted: bool = False
         self.last_error: RTMSError | None = None
         self._policy = policy
         self._duplicates = 0

@@ -84,12 +84,12 @@ class StreamSession:
         self.actions: list[Action] = []
         self.error: RTMSError | None = None
         self.stop_reason: StopReason | None = None
-        self.changed = False
+        self.changed: bool = False
         self._codec: Codec = codec or JsonCodec()
         self._encrypted_is_readable = cipher is not None
         self._connections = Connections(self.actions, self._codec, options.timeouts)
-        self.intake = Intake(info.product, options.params, cipher)
-        self.control = Control(info, options, self._connections, self.intake, self.actions)
+        self.intake: Intake = Intake(info.product, options.params, cipher)
+        self.control: Control = Control(info, options, self._connections, self.intake, self.actions)
         self._recoveries = Recoveries(
             options.reconnect or ReconnectPolicy(), options.on_reconnect, options.dice, self.intake
         )

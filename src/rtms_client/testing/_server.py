@@ -78,7 +78,9 @@ class FakeRTMSServer:
     ) -> None:
         self.upgrade_delay_s = upgrade_delay_s
         self.upgrade_status = upgrade_status
-        self.fault = FaultInjector(fault) if isinstance(fault, FaultPlan) else fault
+        self.fault: FaultHook | None = (
+            FaultInjector(fault) if isinstance(fault, FaultPlan) else fault
+        )
         self.connections: list[FakeConnection] = []
         self._meeting = meeting
         self._first = StreamSettings(**options)

@@ -77,10 +77,10 @@ class FakeConnection:
         self.id = connection_id
         self.kind = kind
         self.path = path
-        self.media = MediaType(0)
+        self.media: MediaType = MediaType(0)
         self.granted: dict[str, dict[str, Any]] = {}
         self.ready = False
-        self.carries_media = asyncio.Event()
+        self.carries_media: asyncio.Event = asyncio.Event()
         self.keep_alives = True
         self._ws = ws
         self._log = log

@@ -63,10 +63,10 @@ class FakeStream:
 
     def __init__(self, settings: StreamSettings, script: MeetingScript, scope: TaskScope) -> None:
         self.settings = settings
-        self.wire = Wire(settings)
+        self.wire: Wire = Wire(settings)
         self.delivery: Delivery = Delivery(self)
-        self.state = StreamState.INACTIVE
-        self.session_state = SessionState.INACTIVE
+        self.state: StreamState = StreamState.INACTIVE
+        self.session_state: SessionState = SessionState.INACTIVE
         self.stop_reason: StopReason | None = None
         self.signaling: FakeConnection | None = None
         self.media: list[FakeConnection] = []
@@ -74,11 +74,11 @@ class FakeStream:
         self.video_user: int | None = None
         self.active_speaker: int | None = None
         self.present: dict[int, Person] = {}
-        self.paused = False
-        self.epoch_ms = now_ms() if settings.epoch_ms is None else settings.epoch_ms
-        self.media_ready = asyncio.Event()
-        self.played = asyncio.Event()
-        self.finished = asyncio.Event()
+        self.paused: bool = False
+        self.epoch_ms: int = now_ms() if settings.epoch_ms is None else settings.epoch_ms
+        self.media_ready: asyncio.Event = asyncio.Event()
+        self.played: asyncio.Event = asyncio.Event()
+        self.finished: asyncio.Event = asyncio.Event()
         self._began = time.monotonic()
         self._scope = scope
         self._takers: dict[MediaType, tuple[FakeConnection, ...]] = {}
