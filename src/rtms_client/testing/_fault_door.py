@@ -2,10 +2,30 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from typing import cast
 
+from typing_extensions import override
 from websockets.asyncio.server import Server
 
 __all__ = ["Door"]
+
+
+class _Silence(asyncio.Protocol):
+    """A connection on which nothing is ever said; it ends when the client leaves."""
+
+    transport: asyncio.Transport
+
+    def __init__(self, everybody: "set[_Silence]") -> None:
+        self._everybody = everybody
+
+    @override
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self.transport = cast("asyncio.Transport", transport)
+        self._everybody.add(self)
+
+    @override
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._everybody.discard(self)
 
 
 class Door:
@@ -29,7 +49,7 @@ class Door:
         self._now: Server | None = None
         self._past: list[Server] = []
         self._mute: asyncio.Server | None = None
-        self._silent: set[asyncio.StreamWriter] = set()
+        self._silent: set[_Silence] = set()
         self._closed = False
         self._turn = asyncio.Lock()
 
@@ -57,7 +77,10 @@ class Door:
             await self._unmute()
             await asyncio.sleep(0)  # the listener is closed in the next round
             if mute and not self._closed:
-                self._mute = await asyncio.start_server(self._say_nothing, "127.0.0.1", self.port)
+                loop = asyncio.get_running_loop()
+                self._mute = await loop.create_server(
+                    lambda: _Silence(self._silent), "127.0.0.1", self.port
+                )
 
     def stop(self) -> None:
         """Stop listening; open connections live on."""
@@ -75,15 +98,11 @@ class Door:
         for server in self._past:
             await server.wait_closed()
 
-    def _say_nothing(self, _: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self._silent.add(writer)
-
     async def _unmute(self) -> None:
         if self._mute is None:
             return
         self._mute.close()
-        for writer in self._silent:
-            writer.transport.abort()
-        self._silent.clear()
+        for connection in self._silent:
+            connection.transport.abort()
         mute, self._mute = self._mute, None
         await mute.wait_closed()

@@ -137,7 +137,7 @@ class FaultInjector:
             await self._reject(fault, connection, MessageType(kind or 0))
             return False
         if fault.kind is FaultKind.SLOW_READING:
-            await asyncio.sleep(fault.for_s)
+            await connection.wait_closed(timeout_s=fault.for_s)
         elif fault.kind is FaultKind.FORGET:
             for stream in self._stream_of(connection):
                 stream.delivery.forget()
@@ -149,7 +149,7 @@ class FaultInjector:
         """Return what is written instead of one message; nothing drops it."""
         frames = await self._spoilt(connection, frame)
         if connection in self._late:
-            await asyncio.sleep(self._late[connection])
+            await connection.wait_closed(timeout_s=self._late[connection])
         if not connection.open:
             return []
         held = self._held.pop(connection, None) if frames else None
@@ -281,7 +281,7 @@ class FaultInjector:
                     self._send_webhook("interrupted", stream)
         elif fault.kind is FaultKind.DELAY:
             self._late[connection] = fault.for_s
-            await asyncio.sleep(fault.for_s)
+            await connection.wait_closed(timeout_s=fault.for_s)
             self._late.pop(connection, None)
         else:
             await self._break(fault, connection)
@@ -330,7 +330,7 @@ class FaultInjector:
             case FaultKind.SILENCE:
                 connection.keep_alives = False
             case FaultKind.DELAY:
-                await asyncio.sleep(fault.for_s)
+                await connection.wait_closed(timeout_s=fault.for_s)
             case _:
                 connection.stall()
                 if fault.kind is FaultKind.HALF_OPEN:
