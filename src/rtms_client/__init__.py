@@ -1,5 +1,6 @@
 """Client for Zoom Realtime Media Streams (RTMS): live media of meetings, without a meeting bot."""
 
+from rtms_client._runtime.iterators import ItemIterator
 from rtms_client.client import RTMSClient
 from rtms_client.config import (
     AudioParams,
@@ -64,7 +65,7 @@ from rtms_client.frames import (
     VideoFrame,
 )
 from rtms_client.signatures import handshake_signature
-from rtms_client.stream import ItemIterator, RTMSStream, StreamStatistics
+from rtms_client.stream import RTMSStream, StreamStatistics
 from rtms_client.webhooks import RTMSStarted, parse_started
 
 __all__ = [  # noqa: RUF022  # grouped by topic

@@ -6,23 +6,22 @@ import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable, Mapping, MutableMapping
 from types import TracebackType
-from typing import Any, Final, Generic, Self, TypeVar, cast
+from typing import Any, Final, Self, TypeVar, cast
 
 import attrs
 from typing_extensions import override
 
 from rtms_client._runtime.buffers import (
     BufferStatistics,
-    EndOfStream,
     Hub,
     Lane,
     LaneKey,
-    Mailbox,
     key_name,
 )
 from rtms_client._runtime.dispatch import Callback, CallbackRunner, callback_name
 from rtms_client._runtime.driver import Driver
 from rtms_client._runtime.hooks import guarded
+from rtms_client._runtime.iterators import ItemIterator
 from rtms_client._runtime.log import stream_log
 from rtms_client._runtime.scope import TaskScope
 from rtms_client._transport import Connector
@@ -43,7 +42,6 @@ from rtms_client.exceptions import InternalError, InvalidParameters, InvalidStat
 from rtms_client.frames import (
     AudioFrame,
     ChatMessage,
-    Item,
     ShareFrame,
     TranscriptSegment,
     UserId,
@@ -61,59 +59,6 @@ from rtms_client.protocol.reconnect import ReconnectHook
 from rtms_client.signatures import handshake_signature
 
 __all__ = ["CallbackMethods", "ItemIterator", "RTMSStream", "StreamSettings", "StreamStatistics"]
-
-T_co = TypeVar("T_co", bound=Item, covariant=True)
-
-
-class ItemIterator(Generic[T_co]):
-    """Iterates over what a stream delivers; ends with the stream.
-
-    Items that were received before the end are still delivered; then a normal end stops the loop
-    and an abnormal one raises its error. Cancelling an iteration loses nothing. An iterator that is
-    closed or forgotten gives back what it had not read, if nobody else reads the same medium.
-    """
-
-    __slots__ = ("_hub", "_mailbox")
-
-    def __init__(self, hub: Hub, mailbox: Mailbox) -> None:
-        self._hub = hub
-        self._mailbox: Mailbox | None = mailbox
-
-    def __aiter__(self) -> Self:
-        return self
-
-    async def __anext__(self) -> T_co:
-        """Return the next item.
-
-        Raises:
-            RTMSError: The stream ended abnormally.
-            InvalidState: Another task is waiting on this iterator.
-        """
-        if self._mailbox is None:
-            raise StopAsyncIteration
-        try:
-            return cast("T_co", await self._mailbox.get())
-        except EndOfStream:
-            raise StopAsyncIteration from None
-
-    async def aclose(self) -> None:
-        """Stop reading; may be called more than once."""
-        self._release()
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        self._release()
-
-    def __del__(self) -> None:
-        self._release()
-
-    def _release(self) -> None:
-        mailbox, self._mailbox = self._mailbox, None
-        if mailbox is not None:
-            self._hub.release(mailbox)
-
 
 AudioCallback = TypeVar("AudioCallback", bound=Callable[[AudioFrame, "RTMSStream"], object])
 VideoCallback = TypeVar("VideoCallback", bound=Callable[[VideoFrame, "RTMSStream"], object])

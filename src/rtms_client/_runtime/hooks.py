@@ -1,6 +1,7 @@
 """Hooks: user code that the core asks in the middle of its work, and that must not break it."""
 
 import inspect
+from typing import cast
 
 from rtms_client._runtime.log import Log
 from rtms_client.protocol.reconnect import ReconnectAttempt, ReconnectHook
@@ -15,7 +16,7 @@ def guarded(hook: ReconnectHook | None, log: Log) -> ReconnectHook | None:
 
     def ask(attempt: ReconnectAttempt) -> float | None:
         try:
-            answer: object = hook(attempt)
+            answer = cast("object", hook(attempt))
         except Exception:
             log.exception("on_reconnect raised; going on as planned")
             return None
