@@ -4,9 +4,8 @@ import asyncio
 import os
 import sys
 from asyncio.subprocess import PIPE, Process
-from collections.abc import Mapping
 
-__all__ = ["program", "started", "until_line"]
+__all__ = ["environment", "program", "started", "until_line"]
 
 
 def program(*arguments: str) -> list[str]:
@@ -14,13 +13,19 @@ def program(*arguments: str) -> list[str]:
     return [sys.executable, "-m", "rtms_client", *arguments]
 
 
-async def started(*arguments: str, environment: Mapping[str, str] | None = None) -> Process:
+def environment(**more: str) -> dict[str, str]:
+    """Return the environment of a process: output comes at once, and only from the program."""
+    kept = {name: value for name, value in os.environ.items() if name != "PYTHONASYNCIODEBUG"}
+    return {**kept, "PYTHONUNBUFFERED": "1", **more}
+
+
+async def started(*arguments: str) -> Process:
     """Start a command whose output is read line by line."""
     return await asyncio.create_subprocess_exec(
         *program(*arguments),
         stdout=PIPE,
         stderr=PIPE,
-        env={**os.environ, "PYTHONUNBUFFERED": "1", **(environment or {})},
+        env=environment(),
     )
 
 

@@ -13,7 +13,7 @@ from typing import Any
 
 import av
 import pytest
-from tests.integration.cli_program import program, started, until_line
+from tests.integration.cli_program import environment, program, started, until_line
 
 from rtms_client.__main__ import main
 from rtms_client.testing._sample import SampleMeeting
@@ -198,6 +198,7 @@ def test_as_a_program(tmp_path: Path) -> None:
     done = subprocess.run(  # noqa: S603  # our own program
         program("demo", "--fast", "--seconds", "1"),
         cwd=tmp_path,
+        env=environment(),
         capture_output=True,
         check=True,
         encoding="utf-8",
@@ -214,6 +215,7 @@ def test_a_reader_that_goes_away(tmp_path: Path) -> None:
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         encoding="utf-8",
+        env=environment(),
     ) as process:
         assert process.stdout is not None
         assert process.stderr is not None
@@ -248,7 +250,7 @@ def test_on_a_terminal(tmp_path: Path) -> None:
         program("demo", "--seconds", "1", "--out", str(tmp_path / "out")),
         stdout=terminal,
         stderr=terminal,
-        env={**os.environ, "TERM": "xterm", "COLUMNS": "90", "LINES": "30", "NO_COLOR": "1"},
+        env=environment(TERM="xterm", COLUMNS="90", LINES="30", NO_COLOR="1"),
     ) as process:
         os.close(terminal)
         seen = b""

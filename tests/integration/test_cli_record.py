@@ -14,7 +14,7 @@ from typing import Any
 import attrs
 import pytest
 import pytest_asyncio
-from tests.integration.cli_program import started, until_line
+from tests.integration.cli_program import environment, started, until_line
 
 from rtms_client.__main__ import main
 from rtms_client.enums import MediaType, MessageType, StopReason, StreamState
@@ -374,6 +374,7 @@ async def test_a_full_disk(tmp_path: Path) -> None:
             *(sys.executable, "-c", limited, *place.arguments("--media", "audio")),
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
+            env=environment(),
         )
         _, err = await process.communicate()
     assert process.returncode == 1
