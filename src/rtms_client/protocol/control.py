@@ -120,7 +120,10 @@ class Control:
             user_id=user_id,
             subscribe=subscribe,
         )
-        self._video = (user_id, timestamp_ms, now) if subscribe else None
+        if subscribe:
+            self._video = user_id, timestamp_ms, now
+        elif self._video is not None and self._video[0] == user_id:
+            self._video = None
         return token
 
     def request_stream_state(self, now: float) -> int:
