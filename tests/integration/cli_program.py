@@ -1,9 +1,11 @@
 """The command line as a process, for tests of what only a process can show."""
 
 import asyncio
+import contextlib
 import os
 import sys
 from asyncio.subprocess import PIPE, Process
+from collections.abc import AsyncIterator
 
 __all__ = ["environment", "program", "started", "until_line"]
 
@@ -19,14 +21,18 @@ def environment(**more: str) -> dict[str, str]:
     return {**kept, "PYTHONUNBUFFERED": "1", **more}
 
 
-async def started(*arguments: str) -> Process:
-    """Start a command whose output is read line by line."""
-    return await asyncio.create_subprocess_exec(
-        *program(*arguments),
-        stdout=PIPE,
-        stderr=PIPE,
-        env=environment(),
+@contextlib.asynccontextmanager
+async def started(*arguments: str) -> AsyncIterator[Process]:
+    """Start a command whose output is read line by line; it never outlives the block."""
+    process = await asyncio.create_subprocess_exec(
+        *program(*arguments), stdout=PIPE, stderr=PIPE, env=environment()
     )
+    try:
+        yield process
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            process.kill()
+        await process.wait()
 
 
 async def until_line(output: asyncio.StreamReader | None, text: str) -> list[str]:

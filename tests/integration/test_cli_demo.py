@@ -230,15 +230,15 @@ def test_a_reader_that_goes_away(tmp_path: Path) -> None:
 
 async def test_ctrl_c(tmp_path: Path) -> None:
     """Interrupted in the middle, the demo says what it has, and the files are valid."""
-    process = await started("demo", "--out", str(tmp_path / "out"))
-    await until_line(process.stdout, "camera on: Grace")
-    process.send_signal(signal.SIGINT)
-    out, err = await process.communicate()
-    assert process.returncode == 130
-    assert err == b""
-    assert b"interrupted, 00:01." in out
-    assert 1_000 * 32 <= len(read_wav(tmp_path / "out" / "audio.wav")) < 2_000 * 32
-    assert decoded(tmp_path / "out" / "video.h264")
+    async with started("demo", "--out", str(tmp_path / "out")) as process:
+        await until_line(process.stdout, "camera on: Grace")
+        process.send_signal(signal.SIGINT)
+        out, err = await process.communicate()
+        assert process.returncode == 130
+        assert err == b""
+        assert b"interrupted, 00:01." in out
+        assert 1_000 * 32 <= len(read_wav(tmp_path / "out" / "audio.wav")) < 2_000 * 32
+        assert decoded(tmp_path / "out" / "video.h264")
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="needs a pseudo-terminal")

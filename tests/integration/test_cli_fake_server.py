@@ -17,39 +17,39 @@ JOIN = ("--allow-host", "localhost", "--proxy", "none")
 async def test_what_it_says_is_enough(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Its event, CA and variables join it, twice, because the meeting begins anew."""
     event, ca_file = tmp_path / "started.json", tmp_path / "ca.pem"
-    process = await started(
+    async with started(
         *("fake-server", "--seconds", "0.3"),
         *("--event-file", str(event), "--ca-file", str(ca_file)),
-    )
-    lines = await until_line(process.stderr, "anew when it is over")
-    [export] = [line for line in lines if line.startswith("  export ")]
-    for assignment in export.split()[1:]:
-        monkeypatch.setenv(*assignment.split("=", 1))
-    [command] = [line for line in lines if "python -m rtms_client record" in line]
-    assert f" --event {event} " in command
-    for number in (1, 2):
-        out = tmp_path / f"out-{number}"
-        arguments = ["--event", str(event), "--out", str(out), "--ca-file", str(ca_file)]
-        assert await run(["record", *arguments, *JOIN]) == 0
-        assert (out / "video.h264").exists()
-        [*_, said] = await until_line(process.stderr, "next meeting waits")
-        assert said == "ended: the meeting is over; the next meeting waits"
-    process.send_signal(signal.SIGTERM)
-    out_text, err_text = await process.communicate()
-    assert (process.returncode, out_text, err_text) == (0, b"", b"")
+    ) as process:
+        lines = await until_line(process.stderr, "anew when it is over")
+        [export] = [line for line in lines if line.startswith("  export ")]
+        for assignment in export.split()[1:]:
+            monkeypatch.setenv(*assignment.split("=", 1))
+        [command] = [line for line in lines if "python -m rtms_client record" in line]
+        assert f" --event {event} " in command
+        for number in (1, 2):
+            out = tmp_path / f"out-{number}"
+            arguments = ["--event", str(event), "--out", str(out), "--ca-file", str(ca_file)]
+            assert await run(["record", *arguments, *JOIN]) == 0
+            assert (out / "video.h264").exists()
+            [*_, said] = await until_line(process.stderr, "next meeting waits")
+            assert said == "ended: the meeting is over; the next meeting waits"
+        process.send_signal(signal.SIGTERM)
+        out_text, err_text = await process.communicate()
+        assert (process.returncode, out_text, err_text) == (0, b"", b"")
 
 
 async def test_the_event_on_standard_output() -> None:
     """Without a file for it, standard output holds the event and nothing else."""
-    process = await started("fake-server")
-    [body] = await until_line(process.stdout, "rtms_started")
-    assert json.loads(body)["event"] == "meeting.rtms_started"
-    lines = await until_line(process.stderr, "anew when it is over")
-    [command] = [line for line in lines if "python -m rtms_client record" in line]
-    assert command.startswith(f"  echo '{body}' | python -m rtms_client record --event - ")
-    process.send_signal(signal.SIGINT)
-    assert await process.communicate() == (b"", b"")
-    assert process.returncode == 0
+    async with started("fake-server") as process:
+        [body] = await until_line(process.stdout, "rtms_started")
+        assert json.loads(body)["event"] == "meeting.rtms_started"
+        lines = await until_line(process.stderr, "anew when it is over")
+        [command] = [line for line in lines if "python -m rtms_client record" in line]
+        assert command.startswith(f"  echo '{body}' | python -m rtms_client record --event - ")
+        process.send_signal(signal.SIGINT)
+        assert await process.communicate() == (b"", b"")
+        assert process.returncode == 0
 
 
 def test_a_port_that_is_taken(capsys: pytest.CaptureFixture[str]) -> None:

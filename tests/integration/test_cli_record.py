@@ -316,8 +316,10 @@ async def test_wrong_credentials(
 
 async def test_sigterm(tmp_path: Path) -> None:
     """The stream is closed in order, and the files are valid."""
-    async with serving(tmp_path, pace=1.0) as place:
-        process = await started(*place.arguments())
+    async with (
+        serving(tmp_path, pace=1.0) as place,
+        started(*place.arguments()) as process,
+    ):
         await until_line(process.stdout, "camera on: Grace")
         process.send_signal(signal.SIGTERM)
         out, err = await process.communicate()
@@ -332,8 +334,10 @@ async def test_sigterm(tmp_path: Path) -> None:
 async def test_ctrl_c_twice(tmp_path: Path) -> None:
     """The second one does not wait for a server that does not answer."""
     mute = Variations(answer_close=False)
-    async with serving(tmp_path, pace=1.0, variations=mute) as place:
-        process = await started(*place.arguments())
+    async with (
+        serving(tmp_path, pace=1.0, variations=mute) as place,
+        started(*place.arguments()) as process,
+    ):
         await until_line(process.stdout, "camera on: Grace")
         process.send_signal(signal.SIGINT)
         await place.server.wait_for(MessageType.STREAM_CLOSE_REQ)
@@ -347,8 +351,10 @@ async def test_ctrl_c_twice(tmp_path: Path) -> None:
 async def test_ctrl_c_while_joining(tmp_path: Path) -> None:
     """A server that does not answer cannot hold the user."""
     silent = Timing(signaling_answer_s=NEVER)
-    async with serving(tmp_path, timing=silent) as place:
-        process = await started(*place.arguments())
+    async with (
+        serving(tmp_path, timing=silent) as place,
+        started(*place.arguments()) as process,
+    ):
         await place.server.wait_for(MessageType.SIGNALING_HAND_SHAKE_REQ)
         process.send_signal(signal.SIGINT)
         async with asyncio.timeout(3):
