@@ -1,75 +1,89 @@
-"""When to try again: the policy and its waits."""
+"""The policy of reconnecting: waits, chance, limits, and what is refused."""
 
 from __future__ import annotations
 
-import pickle
 from typing import Any
 
 import attrs
 import pytest
 
-from rtms_client.config import ReconnectPolicy
-from rtms_client.exceptions import InvalidParameters
+from rtms_client import InvalidParameters, ReconnectPolicy
 
 
-def test_defaults() -> None:
-    """A prompt first try, then the documented steps; the windows are those of the server."""
+def waits(policy: ReconnectPolicy, tries: int, dice: float = 0.0) -> list[float]:
+    """Return the first waits of a policy."""
+    return [policy.delay_s(attempt, dice) for attempt in range(1, tries + 1)]
+
+
+def test_default() -> None:
+    """The first try is prompt, the others follow the documentation, with full chance."""
     policy = ReconnectPolicy()
-    assert (policy.first_delay_s, policy.base_s, policy.factor, policy.cap_s) == (0.25, 3, 2, 30)
+    assert waits(policy, 7) == [0.25, 3.0, 6.0, 12.0, 24.0, 30.0, 30.0]
+    assert waits(policy, 3, dice=1.0) == [0.0, 0.0, 0.0]
     assert (policy.signaling_window_s, policy.media_window_s) == (60.0, 65.0)
     assert policy.duplicate_delays_s == (1.5, 3.0, 6.0)
-    assert (policy.jitter, policy.attempts, policy.on_signals_only) == (1.0, None, False)
+    assert policy.attempts is None
+    assert not policy.on_signals_only
+
+
+def test_documented() -> None:
+    """The policy of the documentation: 3, 6, 12, 24, 30, 30 ... seconds, with a little chance."""
+    policy = ReconnectPolicy.documented()
+    assert waits(policy, 7) == [3.0, 6.0, 12.0, 24.0, 30.0, 30.0, 30.0]
+    assert waits(policy, 4, dice=1.0) == pytest.approx([2.7, 5.4, 10.8, 21.6])
 
 
 @pytest.mark.parametrize(
-    ("attempt", "wait"),
-    [(1, 0.25), (2, 3.0), (3, 6.0), (4, 12.0), (5, 24.0), (6, 30.0), (7, 30.0), (10_000, 30.0)],
+    ("jitter", "dice", "wait"),
+    [(0.0, 1.0, 3.0), (0.5, 0.0, 3.0), (0.5, 0.5, 2.25), (0.5, 1.0, 1.5), (1.0, 0.5, 1.5)],
 )
-def test_waits_without_jitter(attempt: int, wait: float) -> None:
-    """The waits double up to the cap, however many tries there are."""
-    assert ReconnectPolicy().delay_s(attempt, 0.0) == wait
+def test_jitter(jitter: float, dice: float, wait: float) -> None:
+    """Chance shortens a wait by up to its share, and never prolongs it."""
+    assert ReconnectPolicy(jitter=jitter).delay_s(2, dice) == wait
 
 
-@pytest.mark.parametrize(
-    ("attempt", "wait"), [(1, 3.0), (2, 6.0), (3, 12.0), (4, 24.0), (5, 30.0), (6, 30.0)]
-)
-def test_documented_waits(attempt: int, wait: float) -> None:
-    """The preset is that of Zoom's documentation (row 27)."""
-    assert ReconnectPolicy.documented().delay_s(attempt, 0.0) == wait
+def test_factor_and_cap() -> None:
+    """Waits grow by the factor up to the cap."""
+    policy = ReconnectPolicy(first_delay_s=1.0, base_s=2.0, factor=3.0, cap_s=20.0, jitter=0.0)
+    assert waits(policy, 5) == [1.0, 2.0, 6.0, 18.0, 20.0]
 
 
-@pytest.mark.parametrize(
-    ("jitter", "dice", "wait"), [(1.0, 1.0, 0.0), (1.0, 0.5, 1.5), (0.1, 1.0, 2.7), (0.0, 1.0, 3.0)]
-)
-def test_jitter_shortens_the_wait(jitter: float, dice: float, wait: float) -> None:
-    """Chance shortens a wait by its share, and never makes it longer."""
-    policy = ReconnectPolicy(jitter=jitter)
-    assert policy.delay_s(2, dice) == pytest.approx(wait)
+def test_first_wait_is_not_capped() -> None:
+    """The first wait is what was asked for."""
+    assert ReconnectPolicy(first_delay_s=40.0).delay_s(1, 0.0) == 40.0
+
+
+@pytest.mark.parametrize("attempt", [70, 10_000, 10**9])
+def test_many_tries(attempt: int) -> None:
+    """Any number of tries has a wait."""
+    assert ReconnectPolicy().delay_s(attempt, 0.0) == 30.0
 
 
 @pytest.mark.parametrize(
     "name",
     ["first_delay_s", "base_s", "factor", "cap_s", "signaling_window_s", "media_window_s"],
 )
-@pytest.mark.parametrize("value", [0, -1, float("nan")], ids=repr)
-def test_times_are_positive(name: str, value: float) -> None:
-    """Zero, negative numbers and NaN are refused."""
-    values: dict[str, Any] = {name: value}
-    with pytest.raises(InvalidParameters, match=f"{name}: expected a number above 0"):
-        ReconnectPolicy(**values)
+@pytest.mark.parametrize("value", [0, -1.0, float("nan")])
+def test_refused_number(name: str, value: float) -> None:
+    """Times and the factor are above 0."""
+    options: dict[str, Any] = {name: value}
+    with pytest.raises(InvalidParameters) as caught:
+        ReconnectPolicy(**options)
+    assert caught.value.what == name
 
 
-@pytest.mark.parametrize("value", [-0.1, 1.1, float("nan")], ids=repr)
-def test_jitter_is_a_share(value: float) -> None:
-    """More than all cannot be left to chance."""
-    with pytest.raises(InvalidParameters, match="jitter: expected 0 to 1"):
-        ReconnectPolicy(jitter=value)
+@pytest.mark.parametrize("jitter", [-0.1, 1.1, float("nan")])
+def test_refused_jitter(jitter: float) -> None:
+    """The share of chance is between 0 and 1."""
+    with pytest.raises(InvalidParameters, match="jitter: expected 0 to 1, got") as caught:
+        ReconnectPolicy(jitter=jitter)
+    assert caught.value.suggestion == "1 is full jitter"
 
 
-def test_policy_is_a_value() -> None:
-    """A policy is frozen, can be a key, and crosses process boundaries."""
+def test_value() -> None:
+    """A policy is a value: it compares, and changes only into another."""
     policy = ReconnectPolicy()
-    for name in attrs.fields_dict(ReconnectPolicy):
-        with pytest.raises(attrs.exceptions.FrozenInstanceError):
-            setattr(policy, name, None)
-    assert {policy: "found"}[pickle.loads(pickle.dumps(policy))] == "found"  # noqa: S301  # our own
+    assert policy == ReconnectPolicy()
+    assert attrs.evolve(policy, attempts=3).attempts == 3
+    with pytest.raises(attrs.exceptions.FrozenInstanceError):
+        policy.attempts = 3  # type: ignore[misc]  # that is the point
