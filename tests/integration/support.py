@@ -100,8 +100,6 @@ async def until(condition: Callable[[], object], *, timeout_s: float = _DEADLINE
 async def collect(items: AsyncIterable[T], count: int | None = None) -> list[T]:
     """Read all items, or the first so many."""
     found: list[T] = []
-    if count == 0:
-        return found
     async for item in items:
         found.append(item)
         if len(found) == count:
@@ -115,10 +113,13 @@ async def first_of(items: AsyncIterable[object], kind: type[T]) -> T:
     Raises:
         AssertionError: None came until the end.
     """
-    async for item in items:
-        if isinstance(item, kind):
-            return item
-    raise AssertionError(f"no {kind.__name__} came")
+    found: object = None
+    async for item in items:  # pragma: no branch  # the end is what the assertion is for
+        found = item
+        if isinstance(found, kind):
+            break
+    assert isinstance(found, kind), f"no {kind.__name__} came"
+    return found
 
 
 def open_files() -> set[tuple[str, str]]:
@@ -190,13 +191,10 @@ class Tampering(FaultHook):
     """Changes what a fake server sends, apart from media.
 
     Args:
-        change: Gets the parsed message, returns what is sent instead: an object, raw text, raw
-            bytes, or `None` for nothing.
+        change: Gets the parsed message, returns what is sent instead, or `None` for nothing.
     """
 
-    def __init__(
-        self, change: Callable[[dict[str, Any]], dict[str, Any] | str | bytes | None]
-    ) -> None:
+    def __init__(self, change: Callable[[dict[str, Any]], dict[str, Any] | None]) -> None:
         self._change = change
 
     @override
@@ -209,12 +207,7 @@ class Tampering(FaultHook):
         if medium is not None:
             return [frame]
         changed = self._change(json.loads(payload))
-        if changed is None:
-            return []
-        if isinstance(changed, bytes):
-            return [(changed, False, None)]
-        payload = (changed if isinstance(changed, str) else json.dumps(changed)).encode()
-        return [(payload, text, None)]
+        return [] if changed is None else [(json.dumps(changed).encode(), text, None)]
 
     @override
     async def received(self, connection: FakeConnection, data: str | bytes) -> bool:

@@ -76,11 +76,17 @@ async def open_at(
 
 @asynccontextmanager
 async def raw_server(
-    converse: Converse, *, tls: bool = True, host: str = "127.0.0.1"
+    converse: Converse,
+    *,
+    tls: bool = True,
+    host: str = "127.0.0.1",
+    visitors: list[object] | None = None,
 ) -> AsyncIterator[int]:
-    """Run a server that speaks as told, and give its port."""
+    """Run a server that speaks as told and notes its visitors, and give its port."""
+    notes: list[object] = [] if visitors is None else visitors
 
     async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        notes.append(writer)
         with suppress(ConnectionError):
             await converse(reader, writer)
         writer.close()
@@ -193,19 +199,15 @@ async def test_context_that_is_not_safe(make: Callable[[], ssl.SSLContext], prob
 
 async def test_signaling_host_not_allowed() -> None:
     """A webhook that names a foreign host is refused without a connection, with advice."""
-    accepted: list[object] = []
-
-    async def note(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        accepted.append(writer)
-
-    async with raw_server(note, tls=False) as port:
+    visitors: list[object] = []
+    async with raw_server(read_to_end, tls=False, visitors=visitors) as port:
         with pytest.raises(HostNotAllowed) as caught:
             await open_at(f"wss://localhost:{port}/path?token=t0ken", allowed_hosts=("zoom.us",))
         assert caught.value.url == f"wss://localhost:{port}"
         assert "expected a host of zoom.us or a subdomain" in str(caught.value)
         assert "verify that the webhook is genuine" in str(caught.value)
         assert "t0ken" not in str(caught.value)
-    assert accepted == []
+    assert visitors == []
 
 
 async def test_media_host_not_allowed() -> None:
@@ -271,11 +273,7 @@ async def test_second_url_is_taken_when_the_first_is_not_allowed() -> None:
 async def test_redirect_is_not_followed() -> None:
     """A redirect could lead past the allow-list, so it is an error; nobody goes there."""
     visitors: list[object] = []
-
-    async def note(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        visitors.append(writer)
-
-    async with raw_server(note) as target:
+    async with raw_server(read_to_end, visitors=visitors) as target:
         redirect = answer(
             f"HTTP/1.1 302 Found\nLocation: wss://localhost:{target}/\nContent-Length: 0\n\n"
         )

@@ -371,7 +371,7 @@ async def server_process() -> AsyncIterator[tuple[asyncio.subprocess.Process, st
         url, ca_file = (await process.stdout.readline()).decode().split()
         yield process, url, ca_file
     finally:
-        if process.returncode is None:
+        with contextlib.suppress(ProcessLookupError):
             process.kill()
         await process.wait()
 

@@ -270,7 +270,7 @@ async def test_statistics() -> None:
         await until(lambda: stream.statistics().core.frames[MediaType.AUDIO] == 3)
         after = stream.statistics()
         assert before.core.frames == {MediaType.AUDIO: 0}
-        assert after.core.messages - before.core.messages == 3
+        assert after.core.messages >= before.core.messages + 3
         assert after.core.bytes > before.core.bytes
 
 
@@ -409,7 +409,7 @@ async def test_iterator_that_is_broken_off() -> None:
             await server.stream.send_audio(bytes([number]), timestamp_ms=1790000000000 + number)
         found = [frame.data[0] for frame in await collect(stream.audio(), 3)]
         await until(lambda: stream.statistics().core.frames[MediaType.AUDIO] == 10)
-        async for frame in stream.audio():
+        async for frame in stream.audio():  # pragma: no branch  # it is left, that is the point
             found.append(frame.data[0])
             if len(found) == 6:
                 break

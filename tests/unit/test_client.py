@@ -135,8 +135,7 @@ def test_decorators_return_the_function() -> None:
         "id", "secret", audio=AudioParams(), transcript=TranscriptParams(), chat=ChatParams()
     )
 
-    def callback(_: object, __: RTMSStream) -> None:
-        raise NotImplementedError
+    def callback(_: object, __: RTMSStream) -> None: ...
 
     for register in (client.on_audio, client.on_transcript, client.on_chat, client.on_event):
         assert register(callback) is callback

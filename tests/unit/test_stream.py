@@ -18,6 +18,8 @@ from rtms_client import (
     TranscriptParams,
     VideoParams,
 )
+from rtms_client._transport import Transport
+from rtms_client.exceptions import InternalError
 from rtms_client.protocol import Granted, Phase
 
 INFO = StreamInfo(
@@ -88,8 +90,7 @@ def test_medium_that_was_not_asked_for(bare: RTMSStream, medium: str) -> None:
 def test_decorators_return_the_function(stream: RTMSStream, medium: str) -> None:
     """Every decorator gives back what it got."""
 
-    def callback(_: object, __: RTMSStream) -> None:
-        raise NotImplementedError
+    def callback(_: object, __: RTMSStream) -> None: ...
 
     assert getattr(stream, f"on_{medium}")(callback) is callback
 
@@ -143,3 +144,22 @@ def test_media_are_named_as_on_the_wire() -> None:
     """The five media are the five flags of the protocol."""
     flags = [MediaType.AUDIO, MediaType.VIDEO, MediaType.SHARE, MediaType.TRANSCRIPT]
     assert [int(flag) for flag in [*flags, MediaType.CHAT]] == [1, 2, 4, 8, 16]
+
+
+async def test_fault_of_the_library(caplog: pytest.LogCaptureFixture) -> None:
+    """A fault inside the library ends the stream with an error that asks to report it."""
+
+    async def connect(endpoint: str, url: str) -> Transport:
+        raise ZeroDivisionError(f"{endpoint} {url}")
+
+    client = RTMSClient("id", "secret", reconnect=None)
+    client._connector = connect  # noqa: SLF001  # the transport seam
+    stream = client.stream(INFO)
+    with pytest.raises(InternalError, match="unexpected ZeroDivisionError inside") as caught:
+        await stream.open()
+    assert isinstance(caught.value.__cause__, ZeroDivisionError)
+    assert stream.state is Phase.CLOSED
+    assert client.streams == {}
+    [record] = [one for one in caplog.records if one.levelname == "ERROR"]
+    assert record.getMessage() == "internal error"
+    assert record.exc_info is not None

@@ -5,7 +5,7 @@ import inspect
 from collections import deque
 from collections.abc import Awaitable, Callable
 from concurrent.futures import Executor, ThreadPoolExecutor
-from typing import Any, Final, TypeAlias
+from typing import Any, Final, TypeAlias, cast
 
 from rtms_client._runtime.buffers import EndOfStream, Mailbox
 from rtms_client._runtime.log import Log
@@ -17,7 +17,8 @@ __all__ = ["Callback", "CallbackRunner", "callback_name"]
 Callback: TypeAlias = Callable[[Any, Any], Awaitable[None] | None]
 """Called with an item and the stream; may be a coroutine function."""
 
-_BATCH: Final = 512
+_BATCH: Final = 2048  # one turn of the event loop brings some hundred frames
+_BATCH_BYTES: Final = 1024 * 1024
 
 
 def callback_name(callback: Callback) -> str:
@@ -84,18 +85,21 @@ class CallbackRunner:
 
     async def _call(self, item: Item) -> None:
         try:
-            result = self._callback(item, self._stream)
+            call = cast("Awaitable[object]", self._callback(item, self._stream))
         except Exception:  # noqa: BLE001  # user code may raise anything
             self._failed()
         else:
-            if result is not None:
-                await self._finish(result)
+            await self._finish(call)
 
     async def _call_in_thread(self, item: Item, thread: Executor) -> None:
         """Call with everything that waits, up to a batch: one hop to the thread for all."""
-        batch = [item]
-        while len(batch) < _BATCH and (more := self._mailbox.pop()) is not None:
+        batch, size = [item], 0
+        while len(batch) < _BATCH and size < _BATCH_BYTES:
+            more = self._mailbox.pop()
+            if more is None:
+                break
             batch.append(more)
+            size += getattr(more, "size", 0)
         await asyncio.get_running_loop().run_in_executor(thread, self._call_all, batch)
         while self._results:
             await self._finish(self._results.popleft())

@@ -182,15 +182,21 @@ class Driver:
         """Pass a message to the core and carry out what follows."""
         if self._log.isEnabledFor(logging.DEBUG):
             self._log.debug("< %s %d bytes", endpoint, len(data))
-        self._session.receive(connection, data, self._now())
-        self.settle(len(data))
+        try:
+            self._session.receive(connection, data, self._now())
+            self.settle(len(data))
+        except Exception as error:  # noqa: BLE001  # a fault of ours must not unwind into the parser
+            self._scope.report(error)
 
     def connection_lost(self, connection: int, endpoint: str, code: int, reason: str) -> None:
         """Tell the core that a connection ended."""
         self._log.info("%s connection closed with %d %s", endpoint, code, reason)
-        self._session.lost(connection, code, reason, self._now())
-        self._close(connection, code=code, reason="")
-        self.settle()
+        try:
+            self._session.lost(connection, code, reason, self._now())
+            self._close(connection, code=code, reason="")
+            self.settle()
+        except Exception as error:  # noqa: BLE001  # likewise
+            self._scope.report(error)
 
     async def _open(self, action: Open) -> None:
         """Open a connection; the action `Close` cancels this."""
@@ -211,8 +217,11 @@ class Driver:
 
     def _on_timer(self) -> None:
         self._timer = None
-        self._session.timer(self._now())
-        self.settle()
+        try:
+            self._session.timer(self._now())
+            self.settle()
+        except Exception as error:  # noqa: BLE001  # without the timer nothing would ever end
+            self._scope.report(error)
 
     # --- carrying out ----------------------------------------------------------------------------
 
@@ -242,25 +251,24 @@ class Driver:
             match action:
                 case Send(connection=number, data=data):
                     self._log.debug("> %s %d bytes", action.endpoint, len(data))
-                    if number in self._transports:
-                        self._transports[number].send(data)
+                    self._transports[number].send(data)
                 case Open(connection=number, endpoint=endpoint):
                     self._opening[number] = self._scope.start(
                         self._open(action), f"open {endpoint}"
                     )
                 case Close(connection=number, code=code, reason=reason):
                     self._close(number, code=code, reason=reason)
-                case Answer(token=token, outcome=outcome):
-                    self._answer(token, outcome)
+                case _:
+                    self._answer(action)
 
-    def _answer(self, token: int, outcome: Reply | RTMSError) -> None:
-        answer = self._answers.get(token)
+    def _answer(self, action: Answer) -> None:
+        answer = self._answers.get(action.token)
         if answer is None or answer.done():
             return
-        if isinstance(outcome, RTMSError):
-            answer.set_exception(outcome)
+        if isinstance(action.outcome, RTMSError):
+            answer.set_exception(action.outcome)
         else:
-            answer.set_result(outcome)
+            answer.set_result(action.outcome)
 
     def _close(self, connection: int, *, code: int, reason: str) -> None:
         """Close a connection in a task of its own, or stop opening it."""
@@ -296,10 +304,12 @@ class Driver:
                 )
             case MediaUnavailable(media=media, reason=reason):
                 self._log.warning("%s will not come: %s", media.name, reason)
-            case Unrecognized(message_type=kind, problem=problem):
+            case _:
+                kind = item.message_type
                 if kind not in self._unknown_types and len(self._unknown_types) < _LOGGED_TYPES:
                     self._unknown_types.add(kind)
-                    self._log.warning("message not understood (logged once per type): %s", problem)
+                    text = "message not understood (logged once per type): %s"
+                    self._log.warning(text, item.problem)
 
     def _rearm(self) -> None:
         """Make the timer fire at the next deadline; early is fine, late is not."""

@@ -122,9 +122,11 @@ async def test_sending(server: Server, transport: WebSocketTransport) -> None:
     """What is sent goes out at once, in order, as masked text."""
     transport.send(b"1")
     transport.send("Größe".encode())
+    transport.send(bytes(200))
     transport.send(bytes(70_000))
     assert await server.peer.receive() == (TEXT, b"1")
     assert await server.peer.receive() == (TEXT, "Größe".encode())
+    assert await server.peer.receive() == (TEXT, bytes(200))
     assert await server.peer.receive() == (TEXT, bytes(70_000))
 
 
