@@ -10,7 +10,7 @@ import attrs
 
 from rtms_client.codes import Retry, explain_status
 from rtms_client.config import ReconnectPolicy
-from rtms_client.enums import MediaType
+from rtms_client.enums import MediaType, StatusCode
 from rtms_client.events import ReconnectScheduled, StreamInterrupted, StreamResumed
 from rtms_client.exceptions import (
     CertificateRejected,
@@ -75,6 +75,11 @@ def suspicious(error: RTMSError) -> bool:
     Then the server may have lost the signaling connection, on which media depend, without a word.
     """
     return type(error) is HandshakeRejected and retry_kind(error) is Retry.FINAL
+
+
+def _unexpected(error: RTMSError) -> bool:
+    """Tell whether a handshake came too early: signaling may have broken in the meantime."""
+    return isinstance(error, HandshakeRejected) and error.status == StatusCode.INVALID_MESSAGE_TYPE
 
 
 def concerns(news: MediaType | None, media: MediaType | None) -> bool:
@@ -143,12 +148,21 @@ class Recovery:
         if len(self._history) < _HISTORY:
             self._history.append((now - self.since, str(error)))
 
-    def plan(self, error: RTMSError, now: float, dice: float) -> float | None:
-        """Return the wait before the next try after a failure; `None` when there is no next try."""
+    def plan(
+        self, error: RTMSError, now: float, dice: float, *, returning: bool = False
+    ) -> float | None:
+        """Return the wait before the next try after a failure; `None` when there is no next try.
+
+        Args:
+            error: The failure.
+            now: The present time.
+            dice: Random number for the jitter.
+            returning: Whether the server accepted this connection before.
+        """
         self.note(error, now)
         self.due = None
         self.trying = self.back = self.flowed = False
-        kind = retry_kind(error)
+        kind = Retry.ONCE if returning and _unexpected(error) else retry_kind(error)
         if kind is Retry.ONCE and not self._tried_unknown:
             self._tried_unknown = True
         elif kind not in {Retry.BACK_OFF, Retry.BRIEFLY}:
@@ -214,7 +228,16 @@ class Recoveries:
         intake: Where interruptions, tries and resumptions are announced.
     """
 
-    __slots__ = ("_by_media", "_dice", "_hook", "_intake", "_lost_at", "_policy", "_signal")
+    __slots__ = (
+        "_accepted",
+        "_by_media",
+        "_dice",
+        "_hook",
+        "_intake",
+        "_lost_at",
+        "_policy",
+        "_signal",
+    )
 
     def __init__(
         self,
@@ -228,6 +251,8 @@ class Recoveries:
         self._dice = dice
         self._intake = intake
         self._by_media: dict[MediaType | None, Recovery] = {}
+        self._accepted: set[MediaType] = set()
+        """Media whose connection was there at least once."""
         self._lost_at: dict[MediaType | None, float] = {}
         """When each connection was last lost."""
         self._signal: tuple[MediaType | None, float] = None, _LONG_AGO
@@ -263,7 +288,11 @@ class Recoveries:
         recovery = self._recovery(media, now)
         if established:
             self._interrupted(recovery, error, now)
-        delay_s = self._ask(recovery, recovery.plan(error, now, self._dice()), error)
+        returning = media in self._accepted
+        planned_s = recovery.plan(error, now, self._dice(), returning=returning)
+        delay_s = self._ask(recovery, planned_s, error)
+        if self._by_media.get(media) is not recovery:  # the hook ended or moved the stream
+            return None
         if delay_s is None:
             del self._by_media[media]
             return self._final(recovery, error, now)
@@ -358,7 +387,9 @@ class Recoveries:
         recovery.begin()
 
     def connected(self, media: MediaType | None, now: float) -> None:
-        """Take note that a connection is there again."""
+        """Take note that a connection is there, again or for the first time."""
+        if media is not None:
+            self._accepted.add(media)
         recovery = self._by_media.get(media)
         if recovery is not None:
             recovery.connected()

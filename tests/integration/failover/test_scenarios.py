@@ -199,6 +199,7 @@ async def test_scenario_3_event_that_names_the_medium() -> None:
         mark = len(here.requests())
         await server.stream.send_event(EventType.MEDIA_CONNECTION_INTERRUPTED, media_type=2)
         await here.witness.first(StreamResumed)
+        await here.witness.more(VideoFrame)
         assert here.since(mark) == [("video", 3), ("signaling", 7)]
 
 
@@ -272,7 +273,9 @@ async def test_signaling_interrupted_the_documented_way() -> None:
         here.stream.interrupted()
         await here.resumed()
         await here.witness.more(AudioFrame, count=5)
-        assert len(here.witness.of(StreamInterrupted)) == 1
+        told = here.witness.story()
+        assert told.count(("StreamInterrupted", "signaling")) == 1
+        assert told[-1] == ("StreamResumed", "signaling")
 
 
 # --- scenarios 4 and 5: the stream is over -------------------------------------------------------

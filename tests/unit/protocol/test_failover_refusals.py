@@ -253,7 +253,7 @@ def test_final_for_a_medium_at_first(join: Join, status: int) -> None:
     assert sleep(wire, 60.0) == ["0 close audio 1000"]
 
 
-@pytest.mark.parametrize("status", [*FINAL, *UNAVAILABLE, *OUT_OF_PLACE])
+@pytest.mark.parametrize("status", [*FINAL[1:], *UNAVAILABLE, *OUT_OF_PLACE])
 def test_final_for_a_medium_after_an_interruption(join: Join, status: int) -> None:
     """A medium that is refused after an interruption is given up, the others go on."""
     wire = reopening(join, "audio")
@@ -265,7 +265,23 @@ def test_final_for_a_medium_after_an_interruption(join: Join, status: int) -> No
     assert sleep(wire, 60.0) == ["0 close audio 1000"]
 
 
-@pytest.mark.parametrize("status", FAULTY)
+def test_medium_that_comes_too_early_after_an_interruption(join: Join) -> None:
+    """A handshake called unexpected, though it was not before, is tried once more."""
+    wire = reopening(join, "audio")
+    keep_alive(wire, "signaling")
+    wire.forget()
+    refuse(wire, "audio", 1)
+    assert told(wire) == ["try 2 of audio in 6 HandshakeRejected"]
+    sleep(wire, 6.0)
+    keep_alive(wire, "signaling")
+    wire.opened("audio")
+    wire.forget()
+    refuse(wire, "audio", 1)
+    assert told(wire) == ["unavailable audio 1"]
+    assert wire.phase() == "STREAMING"
+
+
+@pytest.mark.parametrize("status", FAULTY[1:])
 def test_medium_called_faulty_while_signaling_is_mute(join: Join, status: int) -> None:
     """A handshake that was good before may be refused because signaling is gone: all is redone."""
     wire = reopening(join, "audio")
