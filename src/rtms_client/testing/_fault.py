@@ -190,7 +190,8 @@ class FaultPlan:
             seed: The same seed makes the same plan.
             count: How many faults.
             seconds: They strike in this time from the start of the server.
-            streams: Stream ids to choose from; none if there is only one.
+            streams: Stream ids to choose from; none if there is only one. Faults of reconnects
+                strike at the stream that reconnects next.
             sockets: Sockets to choose from.
             kinds: Kinds to choose from; all that streams are documented to survive by default.
             longest_s: Longest duration of a fault that lasts.
@@ -204,7 +205,7 @@ class FaultPlan:
             Fault(
                 kind := dice.choice(chosen),
                 socket=dice.choice(sockets),
-                stream_id=dice.choice(streams) if streams else None,
+                stream_id=dice.choice(streams) if streams and kind not in _RARE else None,
                 at_s=seconds * (number + dice.random()) / count,
                 for_s=longest_s * dice.random(),
                 code=dice.choice(_RANDOM_CODES.get(kind, (0,))),
@@ -215,6 +216,7 @@ class FaultPlan:
         return cls(faults, seed)
 
 
+_RARE: Final = frozenset({FaultKind.REJECT, FaultKind.REPLAY, FaultKind.FORGET})
 _RANDOM_CODES: Final[Mapping[FaultKind, tuple[int, ...]]] = {
     FaultKind.CLOSE: (1000, 1001, 1002, 1008, 1011, 1012, 4000),
     FaultKind.HTTP_STATUS: (301, 403, 404, 429, 500, 502, 503),

@@ -47,7 +47,7 @@ class Door:
         self.port = port
         self._serve = serve
         self._now: Server | None = None
-        self._past: list[Server] = []
+        self._past: set[asyncio.Task[None]] = set()
         self._mute: asyncio.Server | None = None
         self._silent: set[_Silence] = set()
         self._closed = False
@@ -86,7 +86,9 @@ class Door:
         """Stop listening; open connections live on."""
         if self._now is not None:
             self._now.close(close_connections=False)
-            self._past.append(self._now)
+            past = asyncio.create_task(self._now.wait_closed(), name=f"end of {self.endpoint}")
+            self._past.add(past)
+            past.add_done_callback(self._past.discard)
             self._now = None
 
     async def aclose(self) -> None:
@@ -95,8 +97,8 @@ class Door:
         async with self._turn:
             self.stop()
             await self._unmute()
-        for server in self._past:
-            await server.wait_closed()
+        if self._past:
+            await asyncio.wait(self._past)
 
     async def _unmute(self) -> None:
         if self._mute is None:

@@ -85,6 +85,7 @@ class FakeRTMSServer:
         self._meeting = meeting
         self._first = StreamSettings(**options)
         self._tls = tls
+        self._tls_contexts: dict[str, ssl.SSLContext | None] = {}
         self._signaling = Door("signaling", self._serve_signaling, port)
         self._media = Door("media", self._serve_media)
         self._keep_media = keep_media
@@ -101,6 +102,7 @@ class FakeRTMSServer:
 
     async def __aenter__(self) -> Self:
         for door in self.doors:
+            self._tls_contexts[door.endpoint] = self._tls_context(door.endpoint)
             await door.open()
         self._unreachable = None
         self.add_stream(self._meeting, settings=self._first)
@@ -132,7 +134,7 @@ class FakeRTMSServer:
             handler,
             "127.0.0.1",
             port,
-            ssl=self._tls_context(endpoint) if self._tls else None,
+            ssl=self._tls_contexts[endpoint],
             compression=None,
             process_request=self._upgrade,
             ping_interval=None,  # undocumented on Zoom's side; keep-alives do the work
@@ -141,7 +143,9 @@ class FakeRTMSServer:
             max_size=_MAX_REQUEST_BYTES,
         )
 
-    def _tls_context(self, endpoint: str) -> ssl.SSLContext:
+    def _tls_context(self, endpoint: str) -> ssl.SSLContext | None:
+        if not self._tls:
+            return None
         context = loopback_certificates().server_context()
         fault = self.fault
         if isinstance(fault, FaultInjector):
