@@ -61,10 +61,8 @@ def bring_to(join: Join, moment: str) -> Wire:
         lambda: wire.opened("audio"),
         lambda: wire.media("audio"),
     ]
-    for name, step in zip(MOMENTS, steps, strict=True):
+    for step in steps[: [*MOMENTS].index(moment) + 1]:
         step()
-        if name == moment:
-            break
     wire.forget()
     return wire
 
