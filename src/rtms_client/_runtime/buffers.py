@@ -42,6 +42,7 @@ _KEYS: Final[Mapping[type[Item], MediaType]] = {
     ChatMessage: MediaType.CHAT,
 }
 _GAP_USERS: Final = 64
+_CUT_USERS: Final = 4096
 _TURN_S: Final = 0.005
 """How long a consumer may go on without waiting before the event loop has its turn again."""
 
@@ -283,6 +284,8 @@ class Lane:
         that is too slow would get nothing but gaps.
         """
         self._cut.update(gap.user_ids or (None,))
+        if len(self._cut) > _CUT_USERS:
+            self._cut = {None}
         if self._items:
             self._held = self._take_first()
         return gap

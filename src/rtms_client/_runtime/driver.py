@@ -5,6 +5,7 @@ code nor for one connection because of another.
 """
 
 import asyncio
+import functools
 import logging
 from collections.abc import Callable, Iterable
 from typing import Final, TypeAlias
@@ -90,6 +91,7 @@ class Driver:
         self._timer: asyncio.TimerHandle | None = None
         self._opening: dict[int, asyncio.Task[None]] = {}
         self._transports: dict[int, Transport] = {}
+        self._closing: set[asyncio.Task[None]] = set()
         self._answers: dict[int, asyncio.Future[Reply]] = {}
         self._unknown_types: set[int | None] = set()
 
@@ -276,8 +278,14 @@ class Driver:
             opening.cancel()
         if transport := self._transports.pop(connection, None):
             closing = self._scope.start(transport.close(code, reason), f"close {connection}")
-            # A task that is cancelled before its first step does nothing at all.
-            closing.add_done_callback(lambda _: transport.abort())
+            self._closing.add(closing)
+            closing.add_done_callback(functools.partial(self._closed, transport))
+
+    def _closed(self, transport: Transport, closing: asyncio.Task[None]) -> None:
+        # A task that is cancelled before its first step does nothing at all.
+        transport.abort()
+        self._closing.discard(closing)
+        self._note_end()
 
     def _deliver(self, item: Item, size: int) -> None:
         if isinstance(item, _Notable):
@@ -326,7 +334,15 @@ class Driver:
         phase = self._session.phase
         if phase in _READY and not self.ready.done():
             self.ready.set_result(None)
-        if phase is Phase.CLOSED and not self.ended.done():
+        self._note_end()
+
+    def _note_end(self) -> None:
+        """Tell the consumers of the end when nothing can come any more.
+
+        What the server sent before it saw our close frame is still read.
+        """
+        over = self._session.phase is Phase.CLOSED and not self._closing
+        if over and not self.ended.done():
             self._log.info("stream ended: %s", self._session.error or "normally")
             self._hub.end(self._session.error)
             self.ended.set_result(None)

@@ -37,6 +37,10 @@ class TaskScope:
         if not task.cancelled() and (error := task.exception()) is not None:
             self._on_failure(error)
 
+    def report(self, error: BaseException) -> None:
+        """Report a fault outside of tasks as if a task had failed with it."""
+        self._on_failure(error)
+
     async def wait(self, timeout_s: float) -> None:
         """Wait until all tasks are done except the calling one, at most so long."""
         if tasks := self._others():

@@ -32,6 +32,7 @@ class Connections:
         "_codec",
         "_doubts",
         "_last_number",
+        "_late",
         "_links",
         "_timeouts",
         "signaling",
@@ -45,6 +46,7 @@ class Connections:
         self._links: dict[int, Link] = {}
         self._doubts: dict[int, tuple[float, float]] = {}
         """Connections that may be dead as far as the server says: since when, and for how long."""
+        self._late: dict[int, Link] = {}
         self._last_number = 0
 
     def get(self, number: int) -> Link | None:
@@ -84,10 +86,20 @@ class Connections:
         code, reason = (_GOING_AWAY, "time-out") if expired else (_NORMAL, "")
         self._actions.append(Close(link.number, code, reason))
 
-    def close_all(self) -> None:
-        """Give up all connections, media first (lifecycle notes, section 9)."""
+    def close_all(self, *, late: bool = False) -> None:
+        """Give up all connections, media first (lifecycle notes, section 9).
+
+        Args:
+            late: Media that are still under way may be taken: the server ended the stream.
+        """
+        if late:
+            self._late = {link.number: link for link in self.media() if link.settled}
         for link in sorted(self._links.values(), key=lambda link: link.media is None):
             self.close(link)
+
+    def late(self, number: int) -> Link | None:
+        """Return a media connection that was closed at the end of the stream."""
+        return self._late.get(number)
 
     def close_mute_signaling(self, link: Link) -> Link | None:
         """Close and return signaling if it has said nothing since a connection was begun."""

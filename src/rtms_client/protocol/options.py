@@ -1,7 +1,7 @@
 """How a stream is joined: the choices of the application and what follows from them."""
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import Final, TypeAlias
+from typing import Final, TypeAlias, cast
 
 import attrs
 
@@ -138,7 +138,8 @@ def check_subscriptions(events: Iterable[EventSubscription]) -> tuple[EventSubsc
     checked = tuple(events)
     for event in checked:
         if isinstance(event, Mapping):
-            if not all(isinstance(value, str | int) for value in event.values()):
+            raw = cast("Mapping[object, object]", event)
+            if not all(isinstance(k, str) and isinstance(v, str | int) for k, v in raw.items()):
                 raise InvalidParameters(
                     "events",
                     f"expected texts and integers in a raw item, got {event!r}",
@@ -149,5 +150,9 @@ def check_subscriptions(events: Iterable[EventSubscription]) -> tuple[EventSubsc
                 "events",
                 f"event {EventType(event).name} comes unasked",
                 "leave it out of the subscription",
+            )
+        elif not isinstance(event, EventType | ContactCenterEventType):
+            raise InvalidParameters(
+                "events", f"expected an event type, got {event!r}", "use a member of EventType"
             )
     return checked

@@ -34,6 +34,8 @@ class Roster:
     started_ms: int | None = None
     """Start of the session on the server's clock (event 1)."""
     sessions: dict[str, SessionState] = attrs.field(factory=dict[str, SessionState])
+    stale: bool = False
+    """Whether the next join lists everybody anew, because we subscribed again."""
     stop_reason: StopReason | None = None
     """Why the last session stopped; `None` while one goes on."""
 
@@ -41,7 +43,10 @@ class Roster:
         """Take one event into account; joins are upserts (messages notes, 5.3)."""
         match event:
             case ParticipantJoined(participants=people):
-                _update(self.participants, ((person.user_id, person) for person in people))
+                if self.stale:
+                    self.participants.clear()
+                    self.stale = False
+                _update(self.participants, ((who.user_id, _slim(who)) for who in people))
             case ParticipantLeft(participants=people):
                 for person in people:
                     self.participants.pop(person.user_id, None)
@@ -72,6 +77,11 @@ class Roster:
             return None
         known = self.participants.get(user_id)
         return known if known and name is None else Participant(user_id=user_id, user_name=name)
+
+
+def _slim(person: Participant) -> Participant:
+    """Return a participant without what is not known: it may be large, and it stays."""
+    return attrs.evolve(person, extra={}) if person.extra else person
 
 
 _K = TypeVar("_K")

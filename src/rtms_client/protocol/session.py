@@ -238,6 +238,7 @@ class StreamSession:
 
     def stopped(self, reason: StopReason | None) -> None:
         """End the stream: a stopped webhook (scenarios 4 and 5)."""
+        self._ending = True
         self.stop_reason = reason or self.stop_reason
         self._end(self._stop_error())
 
@@ -267,25 +268,25 @@ class StreamSession:
 
     def receive(self, connection: int, data: bytes, now: float) -> None:
         """Take one message; whatever it holds ends as an item or as the end of the stream."""
-        link = self._connections.get(connection)
+        link = self._connections.get(connection) or self._connections.late(connection)
         if link is None:
             return
         link.heard = now
         statistics = self.intake.statistics
         statistics.messages += 1
         statistics.bytes += len(data)
-        try:
-            message = self._codec.decode(data)
-        except RemoteProtocolError as error:
-            self.intake.unrecognized(str(error), data)
-            return
+        message: Message | None = None
         kind: MessageType | None = None
         try:
+            message = self._codec.decode(data)
             kind = inbound.message_type(message)
             handlers = self._signaling_handlers if link.media is None else self._media_handlers
-            handlers.get(kind, _refuse)(link, kind, message, now)
+            if self.phase is not Phase.CLOSED or kind in MEDIA_OF_MESSAGE:
+                handlers.get(kind, _refuse)(link, kind, message, now)
         except RemoteProtocolError as error:
-            self.intake.unrecognized(str(error), message, kind)
+            self.intake.unrecognized(str(error), data if message is None else message, kind)
+        except RecursionError:  # what was shallow enough to be read may be too deep to be used
+            self.intake.unrecognized("expected JSON that is not nested so deeply", data, kind)
 
     def lost(self, connection: int, code: int, reason: str, now: float) -> None:
         """Take note that an open connection closed without our doing."""
@@ -596,4 +597,4 @@ class StreamSession:
         self.control.fail(over=True)
         self.intake.finish()
         self._recoveries.clear()
-        self._connections.close_all()
+        self._connections.close_all(late=self._ending)
