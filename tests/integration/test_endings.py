@@ -23,6 +23,7 @@ from tests.integration.support import (
 
 from rtms_client import (
     AudioParams,
+    ChatParams,
     ConnectionLost,
     MediaType,
     NetworkOptions,
@@ -38,7 +39,7 @@ from rtms_client.enums import MessageType, SessionState, StopReason, StreamState
 from rtms_client.events import StreamStateChanged
 from rtms_client.exceptions import ConnectionSilent, InvalidState
 from rtms_client.protocol import Phase
-from rtms_client.testing import FakeRTMSServer, Timing, Variations
+from rtms_client.testing import ADA, Chat, FakeRTMSServer, Timing, Variations
 
 TECHNICAL = [10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 24]
 
@@ -402,3 +403,20 @@ async def test_server_process_killed() -> None:
                 await collect(frames)
             assert caught.value.code == 1006
         await leaks.none()
+
+
+@pytest.mark.parametrize("round_", range(5))
+async def test_media_sent_just_before_the_end(round_: int) -> None:
+    """What the server sent before TERMINATED is delivered, although it came over other sockets."""
+    async with FakeRTMSServer() as server:
+        params = {"audio": AudioParams(), "transcript": TranscriptParams(), "chat": ChatParams()}
+        async with joined(server, **params) as stream:
+            for number in range(2000):
+                at_ms = 1790000000000 + 20 * number
+                await server.stream.send_audio(bytes(640), timestamp_ms=at_ms)
+            await server.stream.send_transcript(f"last words {round_}")
+            await server.stream.send_chat(Chat(at_ms=0, person=ADA, text="bye"))
+            await server.stream.terminate(StopReason.MEETING_ENDED)
+            await stream.wait_ended()
+            frames = stream.statistics().core.frames
+            assert frames == {MediaType.AUDIO: 2000, MediaType.TRANSCRIPT: 1, MediaType.CHAT: 1}
