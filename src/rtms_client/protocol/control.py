@@ -7,7 +7,7 @@ from rtms_client._wire import inbound, outbound
 from rtms_client._wire.codec import Message
 from rtms_client.codes import Retry, explain_status
 from rtms_client.config import StreamInfo, VideoParams
-from rtms_client.enums import DataOption, MediaType, MessageType
+from rtms_client.enums import DataOption, EventType, MediaType, MessageType
 from rtms_client.exceptions import (
     AnswerTimeout,
     InvalidState,
@@ -166,6 +166,7 @@ class Control:
         if link is not None and self._subscriptions:
             message = outbound.event_subscription(self._subscriptions, subscribe=True)
             self._connections.send(link, message)
+            self._intake.roster.stale = EventType.PARTICIPANT_JOIN in self._subscriptions
 
     def restore_video(self, now: float) -> None:
         """Choose the individual video again on a new video connection."""

@@ -518,3 +518,10 @@ def test_restart_after_a_return() -> None:
     shelf.told()
     shelf.all.whole(12.0)
     assert shelf.told() == ["resumed everything after 2 and 1"]
+
+
+def test_hook_that_ends_the_stream() -> None:
+    """A hook may end or move the stream it is asked about; its answer is void then."""
+    shelf = Shelf(hook=lambda _: shelf.all.clear())
+    assert shelf.lose(AUDIO, 0.0) is None
+    assert shelf.all.deadlines() == []

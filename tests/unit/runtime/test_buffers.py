@@ -376,3 +376,13 @@ def test_names() -> None:
     """Lanes are named for logs and statistics."""
     assert key_name(None) == "events"
     assert key_name(MediaType.SHARE) == "share"
+
+
+def test_speakers_who_never_return_are_not_remembered_forever() -> None:
+    """When too many are to be marked, the next frame is marked instead, whoever speaks."""
+    one = lane(items=1)
+    for episode in range(70):
+        fill(one, *(audio(1, user_id=100 * episode + user) for user in range(65)))
+        assert shape(drain(one))[0] == "gap 64"
+    fill(one, audio(2, user_id=99_999))
+    assert shape(drain(one)) == ["2!"]

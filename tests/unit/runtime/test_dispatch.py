@@ -270,3 +270,17 @@ def test_names() -> None:
     assert callback_name(Calls().note) == f"{__name__}.Calls.note"
     assert callback_name(functools.partial(print)) == "functools.partial"
     assert callback_name(Calls()) == f"{__name__}.Calls"
+
+
+async def test_large_items_are_handed_over_a_few_at_a_time() -> None:
+    """What a plain function has been handed is not in the bounded buffer: it is bounded too."""
+    calls = Calls()
+    bench = Bench(calls.note)
+    for number in range(1, 4):
+        big = AudioFrame(
+            sequence=number, data=bytes(1024 * 1024), timestamp_ms=number, format=AudioFormat()
+        )
+        bench.hub.publish(big, 10)
+    bench.hub.end(None)
+    await bench.runner.run()
+    assert [sequence for sequence, _ in calls.noted] == [1, 2, 3]
