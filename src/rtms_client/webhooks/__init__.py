@@ -132,22 +132,24 @@ def receive(
     return read(decode(content), matching)
 
 
-def parse(event: bytes | Mapping[str, object]) -> Notification:
+def parse(event: bytes | str | Mapping[str, object]) -> Notification:
     """Say what an event tells that needs no signature; it is **not** verified.
 
     For events from elsewhere than an HTTP request, such as Zoom's event WebSocket or your own
     queue, and for tests. A challenge is an `UnrecognizedNotification` here.
 
     Args:
-        event: The event as JSON in UTF-8, or what a JSON reader made of it.
+        event: The event as JSON, in UTF-8 or as text, or what a JSON reader made of it.
 
     Raises:
         WebhookUnreadable: It is no event, or lacks what the notification cannot do without.
     """
+    if isinstance(event, str):
+        event = event.encode(errors="surrogatepass")  # and refuse lone surrogates as no UTF-8
     return read(decode(event if isinstance(event, bytes) else _encoded(event)))
 
 
-def parse_started(body: bytes | Mapping[str, object]) -> RTMSStarted:
+def parse_started(body: bytes | str | Mapping[str, object]) -> RTMSStarted:
     """Read a started webhook; it is **not** verified: for webhooks over HTTP use `receive`.
 
     Args:
