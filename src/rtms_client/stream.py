@@ -285,8 +285,7 @@ class RTMSStream(CallbackMethods):
         failure = InternalError(type(error).__name__)
         failure.__cause__ = error
         self._log.error("internal error", exc_info=error)
-        if self._driver is not None:
-            self._driver.abort(failure)
+        self._opened("fail")[1].abort(failure)
 
     def _dropping(self, lane: Lane) -> None:
         self._log.warning(

@@ -202,8 +202,7 @@ async def test_audio_callbacks() -> None:
 async def read_gaps(stream: RTMSStream, account: Account) -> None:
     """Add up the gaps that a consumer of events hears of."""
     async for event in stream.events():
-        if isinstance(event, Gap):
-            account.announced += event.items or 0
+        account.announced += (event.items or 0) if isinstance(event, Gap) else 0
 
 
 async def test_video() -> None:

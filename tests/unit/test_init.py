@@ -88,6 +88,13 @@ def test_there_are_few_public_names() -> None:
     assert len(set(rtms_client.__all__)) == len(rtms_client.__all__)
 
 
+def test_public_names_are_offered_before_they_are_used() -> None:
+    """Names that are imported on first use are listed all the same, and unknown ones are errors."""
+    assert set(NAMES) <= set(dir(rtms_client))
+    with pytest.raises(AttributeError, match="has no attribute 'nonsense'"):
+        _ = rtms_client.nonsense
+
+
 @pytest.mark.parametrize("module", ["rtms_client", *MODULES])
 def test_every_module_says_what_it_offers(module: str) -> None:
     """``__all__`` exists wherever there is something to offer, and every name in it resolves."""

@@ -28,11 +28,11 @@ class Bench:
         mailbox = self.hub.subscribe("callback", [AUDIO])
         self.runner = CallbackRunner(callback, "the stream", mailbox, stream_log("stream-1"))
 
-    def publish(self, count: int, start: int = 1) -> None:
+    def publish(self, count: int, data: bytes = b"1234") -> None:
         """Publish so many frames."""
-        for number in range(start, start + count):
+        for number in range(1, count + 1):
             frame = AudioFrame(
-                sequence=number, data=b"1234", timestamp_ms=number, format=AudioFormat()
+                sequence=number, data=data, timestamp_ms=number, format=AudioFormat()
             )
             self.hub.publish(frame, 10)
 
@@ -50,6 +50,13 @@ async def running(callback: Callable[[Any, Any], Any]) -> AsyncIterator[Bench]:
         task.cancel()
         await asyncio.wait([task])
     assert not task.cancelled()
+
+
+async def threads_end(count: int) -> None:
+    """Wait until there are at most so many threads."""
+    async with asyncio.timeout(1):
+        while threading.active_count() > count:  # noqa: ASYNC110  # nothing announces it
+            await asyncio.sleep(0.001)
 
 
 class Calls:
@@ -107,15 +114,21 @@ async def test_plain_callbacks(kind: str) -> None:
     assert calls.threads != {threading.get_ident()}
 
 
+async def test_large_items_for_a_plain_callback() -> None:
+    """Large items go to the thread a few at a time, and all of them arrive."""
+    calls = Calls()
+    async with running(calls.note) as bench:
+        bench.publish(5, bytes(600_000))
+    assert [number for number, _ in calls.noted] == [1, 2, 3, 4, 5]
+
+
 async def test_thread_ends_with_the_stream() -> None:
     """The thread of a plain callback does not outlive the stream."""
     calls = Calls()
     before = threading.active_count()
     async with running(calls.note) as bench:
         bench.publish(1)
-    async with asyncio.timeout(1):
-        while threading.active_count() > before:  # noqa: ASYNC110  # nothing announces it
-            await asyncio.sleep(0.001)
+    await threads_end(before)
 
 
 def _raise(error: BaseException) -> Callable[[Any, Any], None]:
@@ -229,9 +242,7 @@ async def test_plain_callback_gets_nothing_after_the_end() -> None:
     task.cancel()
     await asyncio.wait([task])
     release.set()
-    async with asyncio.timeout(1):
-        while threading.active_count() > before + 1:  # noqa: ASYNC110  # the loop has one, too
-            await asyncio.sleep(0.001)
+    await threads_end(before + 1)  # the loop has one, too
     assert calls == [1]
 
 
@@ -259,9 +270,7 @@ async def test_awaitables_that_nobody_awaits_any_more(when: str) -> None:
     task.cancel()
     await asyncio.wait([task])
     release.set()
-    async with asyncio.timeout(1):
-        while threading.active_count() > before + 1:  # noqa: ASYNC110  # the loop has one, too
-            await asyncio.sleep(0.001)
+    await threads_end(before + 1)  # the loop has one, too
     assert task.cancelled()
 
 
