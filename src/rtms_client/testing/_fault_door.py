@@ -62,9 +62,12 @@ class Door:
         """Let clients in, on the same port as before."""
         async with self._turn:
             await self._unmute()
-            if self._now is None and not self._closed:
-                self._now = await self._serve(self.port)
-                self.port = int(next(iter(self._now.sockets)).getsockname()[1])
+            await self._listen()
+
+    async def _listen(self) -> None:
+        if self._now is None and not self._closed:
+            self._now = await self._serve(self.port)
+            self.port = int(next(iter(self._now.sockets)).getsockname()[1])
 
     async def shut(self, *, mute: bool = False) -> None:
         """Let nobody in any more; open connections live on.
@@ -76,11 +79,14 @@ class Door:
             self.stop()
             await self._unmute()
             await asyncio.sleep(0)  # the listener is closed in the next round
-            if mute and not self._closed:
-                loop = asyncio.get_running_loop()
-                self._mute = await loop.create_server(
-                    lambda: _Silence(self._silent), "127.0.0.1", self.port
-                )
+            await self._say_nothing(mute=mute and not self._closed)
+
+    async def _say_nothing(self, *, mute: bool) -> None:
+        if mute:
+            loop = asyncio.get_running_loop()
+            self._mute = await loop.create_server(
+                lambda: _Silence(self._silent), "127.0.0.1", self.port
+            )
 
     def stop(self) -> None:
         """Stop listening; open connections live on."""

@@ -70,7 +70,10 @@ class FaultInjector:
 
     Attributes:
         struck: What happened, in order.
+        server: Where the plan is at work; set by `start`.
     """
+
+    server: "FakeRTMSServer"
 
     def __init__(self, plan: FaultPlan) -> None:
         self.plan = plan
@@ -80,20 +83,20 @@ class FaultInjector:
             self._armed.setdefault(fault.on, []).append(_Armed(fault))
         self._dice = random.Random(plan.seed)
         self._scope = TaskScope()
-        self._server: FakeRTMSServer | None = None
         self._began = 0.0
         self._streams = WeakKeyDictionary[FakeConnection, str]()
         self._held = WeakKeyDictionary[FakeConnection, Frame]()
         self._late = WeakKeyDictionary[FakeConnection, float]()
         self._packets: dict[str, deque[tuple[float, Frame]]] = {}
-        self._replaying = any(fault.kind is FaultKind.REPLAY for fault in plan.faults)
+        replays = [fault.for_s for fault in plan.faults if fault.kind is FaultKind.REPLAY]
+        self._longest_replay_s = max(replays, default=0.0)
         self._heard = WeakSet[FakeConnection]()
 
     # Life
 
     def start(self, server: "FakeRTMSServer") -> None:
         """Begin with what happens at a time."""
-        self._server = server
+        self.server = server
         self._began = asyncio.get_running_loop().time()
         for armed in self._armed.get("time", ()):
             self._scope.start(self._run(server, armed), f"fault {armed.fault.kind.name}")
@@ -158,7 +161,7 @@ class FaultInjector:
     async def _spoilt(self, connection: FakeConnection, frame: Frame) -> Sequence[Frame]:
         kind = _message_type(frame)
         fault = self._take("sent", connection.kind, connection, kind)
-        if kind == MessageType.MEDIA_DATA_AUDIO and self._replaying:
+        if kind == MessageType.MEDIA_DATA_AUDIO and self._longest_replay_s:
             self._keep(connection, frame)
         if fault is None:
             return [frame]
@@ -281,8 +284,10 @@ class FaultInjector:
                     self._send_webhook("interrupted", stream)
         elif fault.kind is FaultKind.DELAY:
             self._late[connection] = fault.for_s
-            await connection.wait_closed(timeout_s=fault.for_s)
-            self._late.pop(connection, None)
+            try:
+                await connection.wait_closed(timeout_s=fault.for_s)
+            finally:
+                self._late.pop(connection, None)
         else:
             await self._break(fault, connection)
 
@@ -305,21 +310,19 @@ class FaultInjector:
         return self._dice.choice(list(_streams(server, fault)))
 
     def _send_webhook(self, what: str, stream: "FakeStream") -> None:
-        if self.plan.on_webhook is None or self._server is None or stream.ended:
+        if self.plan.on_webhook is None or stream.ended:
             return
-        build = (
-            self._server.started_webhook if what == "started" else self._server.interrupted_webhook
-        )
+        server = self.server
+        build = server.started_webhook if what == "started" else server.interrupted_webhook
         self.plan.on_webhook(build(stream))
 
     # What happens to a connection
 
     def _stream_of(self, connection: FakeConnection) -> Iterator["FakeStream"]:
         """Yield the stream that counts on this connection, if there is one."""
-        if self._server is not None:
-            for stream in self._server.streams.values():
-                if connection is stream.signaling or connection in stream.media:
-                    yield stream
+        for stream in self.server.streams.values():
+            if connection is stream.signaling or connection in stream.media:
+                yield stream
 
     async def _break(self, fault: Fault, connection: FakeConnection) -> None:
         match fault.kind:
@@ -374,6 +377,9 @@ class FaultInjector:
         known = self._streams.get(connection, "")
         packets = self._packets.setdefault(known, deque(maxlen=_KEPT_PACKETS))
         packets.append((self.elapsed_s, frame))
+        previous_s, _ = packets[max(0, len(packets) - 2)]  # before an interruption, perhaps
+        while packets[0][0] < previous_s - self._longest_replay_s:
+            packets.popleft()
 
     def _replay(self, connection: FakeConnection, for_s: float) -> Sequence[Frame]:
         """Return the audio of the last seconds before the newest packet."""
