@@ -85,6 +85,7 @@ _HANDSHAKES: Final = frozenset(
 )
 _SOCKETS: Final = ("signaling", "audio", "video", "transcript")
 _CALM_S: Final = 30.0
+_LOOKS: Final = 32
 _FLAT_BYTES: Final = 16 * 1024 * 1024
 _OVERSIZE: Final = 2 * 1024 * 1024
 _TIMING: Final = Timing(
@@ -172,12 +173,6 @@ class Ledger(FaultInjector):
         super().__init__(plan)
         self.sent = {name: Marks(seconds) for name in streams}
         self.overlaps: list[str] = []
-        self._server_of: FakeRTMSServer | None = None
-
-    @override
-    def start(self, server: FakeRTMSServer) -> None:
-        super().start(server)
-        self._server_of = server
 
     @override
     async def sending(self, connection: FakeConnection, frame: Any) -> Sequence[Any]:
@@ -185,18 +180,19 @@ class Ledger(FaultInjector):
         for payload, _text, medium in frames:
             if medium is not None and connection.ready:
                 content = json.loads(payload)["content"]
-                stream = self._stream_by_connection(connection)
-                if stream is not None:
-                    self.sent[stream.settings.rtms_stream_id].add(
-                        _MEDIA[medium], content["user_id"], content["timestamp"] - stream.epoch_ms
-                    )
+                stream = self.server.streams[self._streams[connection]]
+                self.sent[stream.settings.rtms_stream_id].add(
+                    _MEDIA[MessageType(medium)],
+                    content["user_id"],
+                    content["timestamp"] - stream.epoch_ms,
+                )
         return frames
 
     @override
     async def received(self, connection: FakeConnection, data: str | bytes) -> bool:
         message = json.loads(data)
-        if message["msg_type"] in _HANDSHAKES and self._server_of is not None:
-            stream = self._server_of.streams[message["rtms_stream_id"]]
+        if message["msg_type"] in _HANDSHAKES:
+            stream = self.server.streams[message["rtms_stream_id"]]
             for other in (stream.signaling, *stream.media):
                 if other is not None and _rivals(connection, other):
                     self.overlaps.append(
@@ -204,13 +200,6 @@ class Ledger(FaultInjector):
                         f"{stream.settings.rtms_stream_id} beside {other!r}"
                     )
         return await super().received(connection, data)
-
-    def _stream_by_connection(self, connection: FakeConnection) -> FakeStream | None:
-        if self._server_of is not None:
-            for stream in self._server_of.streams.values():
-                if connection in stream.media:
-                    return stream
-        return None
 
 
 def _rivals(new: FakeConnection, old: FakeConnection) -> bool:
@@ -264,10 +253,12 @@ class Guest:
             case _:
                 pass
 
-    def _frame(self, medium: MediaType, user_id: UserId, timestamp_ms: int, data: bytes) -> None:
+    def _frame(
+        self, medium: MediaType, user_id: UserId | None, timestamp_ms: int, data: bytes
+    ) -> None:
         at_ms = timestamp_ms - self.fake.epoch_ms
         self.last_s[medium] = time.monotonic()
-        if data != _content(self.number, user_id, at_ms):
+        if not isinstance(user_id, int) or data != _content(self.number, user_id, at_ms):
             self.problems.append(f"{medium.name} at {at_ms} ms holds something else")
         elif not self.arrived.add(medium, user_id, at_ms):
             self.problems.append(f"{medium.name} of {user_id} at {at_ms} ms came twice")
@@ -359,9 +350,14 @@ class Result:
     problems: list[str] = attrs.field(factory=list)
 
     @property
-    def third(self) -> int:
-        """Memory after a third of the time."""
-        return self.memory[len(self.memory) // 3]
+    def early(self) -> int:
+        """Memory in the second quarter of the run; what comes and goes does not count."""
+        return min(self.memory[len(self.memory) // 4 : len(self.memory) // 2])
+
+    @property
+    def late(self) -> int:
+        """Memory in the last quarter of the run."""
+        return min(self.memory[len(self.memory) * 3 // 4 :])
 
 
 async def _until(condition: Callable[[], object], timeout_s: float) -> bool:
@@ -456,8 +452,8 @@ def _settings(name: str) -> StreamSettings:
 
 async def _watch(options: Options, result: Result, guests: Sequence[Guest]) -> None:
     """Let the faults strike, look at the memory, and wait for calm."""
-    for _ in range(10):
-        await asyncio.sleep(options.seconds / 10)
+    for _ in range(_LOOKS):
+        await asyncio.sleep(options.seconds / _LOOKS)
         gc.collect()
         result.memory.append(rss_bytes())
     await asyncio.sleep(1)
@@ -474,7 +470,7 @@ def _account(result: Result, client: RTMSClient, guests: Sequence[Guest], ledger
         result.duplicates += core.duplicates
         result.interruptions += core.interruptions
     result.problems += [f"two connections at {one}" for one in ledger.overlaps]
-    growth = result.memory[-1] - result.third
+    growth = result.late - result.early
     if growth > _FLAT_BYTES:
         result.problems.append(f"memory grew by {growth / 2**20:.1f} MiB")
     for guest in guests:
@@ -516,8 +512,8 @@ def _report(result: Result) -> list[str]:
         ("frames missing, all in gaps", f"{result.in_gaps:,} in {result.gaps:,} gaps"),
         ("frames sent again and removed", f"{result.duplicates:,}"),
         (
-            "memory after a third, at the end",
-            ", ".join(f"{one / 2**20:.1f} MiB" for one in (result.third, result.memory[-1])),
+            "memory in the second quarter, in the last",
+            ", ".join(f"{one / 2**20:.1f} MiB" for one in (result.early, result.late)),
         ),
         ("problems", f"{len(result.problems)}"),
     ]
@@ -534,7 +530,9 @@ def _arguments() -> tuple[Options, Path | None]:
     parser.add_argument("--seconds", type=float, default=330.0, help="%(default)s")
     parser.add_argument("--out", type=Path, help="file to write the tables to, as Markdown")
     given = parser.parse_args()
-    seed = random.SystemRandom().randrange(1_000_000) if given.seed is None else given.seed
+    seed = given.seed
+    if seed is None:  # a gate must not depend on luck
+        seed = 1 if given.smoke else random.SystemRandom().randrange(1_000_000)
     options = Options(seed=seed, streams=given.streams, faults=given.faults, seconds=given.seconds)
     if given.smoke:
         options = attrs.evolve(options, streams=4, faults=20, seconds=8.0)
