@@ -22,7 +22,6 @@ from rtms_client import (
     VideoParams,
 )
 from rtms_client.config import ReconnectPolicy
-from rtms_client.enums import MediaCodec
 from rtms_client.events import (
     GapCause,
     ReconnectScheduled,
@@ -58,26 +57,25 @@ QUICK: Final = ReconnectPolicy(
 WAITS: Final = Timeouts(connect_s=2, handshake_s=2, request_s=2, close_s=2, silence_s=5)
 THREE_MEDIA: Final[dict[str, Any]] = {
     "audio": AudioParams(),
-    "video": VideoParams(),
+    "video": VideoParams(fps=25),
     "transcript": TranscriptParams(),
 }
 _REQUESTS: Final = frozenset({1, 3, 5, 7, 28})
-_JPEG: Final = b"\xff\xd8\xff\xe0"
+_KEY_FRAME: Final = b"\0\0\0\1\x65"
 
 
 def steady(*, seconds: int = 60) -> MeetingScript:
-    """Make a meeting in real time: a packet each 20 ms, a picture and a caption each 100 ms."""
+    """Make a meeting in real time: a packet each 20 ms, a picture and a caption each 40 ms."""
 
     def items() -> "list[MeetingItem]":
         found: list[MeetingItem] = []
         for turn in range(seconds * 50):
             at_ms, who = turn * 20, (ADA, GRACE)[turn // 25 % 2]
             found.append(AudioPacket(at_ms=at_ms, person=who, data=b"%016d" % turn))
-            if turn % 5 == 0:
+            if turn % 2 == 0:
                 found.append(Caption(at_ms=at_ms, person=who, text=f"segment {turn}"))
-            if turn % 10 == 0:
-                data = _JPEG + b"%016d" % turn
-                found.append(Picture(at_ms=at_ms, person=ADA, data=data, codec=MediaCodec.JPG))
+                data = _KEY_FRAME + b"%016d" % turn
+                found.append(Picture(at_ms=at_ms, person=ADA, data=data))
         return found
 
     return MeetingScript(lambda: iter(items()))

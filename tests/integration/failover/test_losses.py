@@ -306,7 +306,7 @@ async def test_loss_with_nothing_to_say() -> None:
 
 async def test_audio_params_are_asked_for_again() -> None:
     """The handshake of a reconnect asks for the same parameters as the first one."""
-    params = AudioParams(sample_rate=48000, send_rate_ms=100)
+    params = AudioParams(sample_rate=48000, channel=2)
     async with FakeRTMSServer(steady()) as server, scene(server, audio=params) as here:
         await here.witness.more(AudioFrame)
         server.stream.drop("audio")

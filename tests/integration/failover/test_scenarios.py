@@ -376,7 +376,7 @@ async def test_pause_and_resume_are_no_losses() -> None:
 @pytest.mark.parametrize("socket", ["signaling", "video"])
 async def test_individual_video_is_restored(socket: str) -> None:
     """The chosen participant is chosen again on a new video connection."""
-    video = VideoParams(data_opt=DataOption.VIDEO_SINGLE_INDIVIDUAL_STREAM)
+    video = VideoParams(fps=25, data_opt=DataOption.VIDEO_SINGLE_INDIVIDUAL_STREAM)
     async with FakeRTMSServer(steady()) as server, scene(server, video=video) as here:
         await here.stream.subscribe_video(ADA.user_id)
         await here.witness.more(VideoFrame)
