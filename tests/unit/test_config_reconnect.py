@@ -82,8 +82,8 @@ def test_refused_jitter(jitter: float) -> None:
 
 def test_value() -> None:
     """A policy is a value: it compares, and changes only into another."""
-    policy = ReconnectPolicy()
+    policy: Any = ReconnectPolicy()
     assert policy == ReconnectPolicy()
     assert attrs.evolve(policy, attempts=3).attempts == 3
     with pytest.raises(attrs.exceptions.FrozenInstanceError):
-        policy.attempts = 3  # type: ignore[misc]  # that is the point
+        policy.attempts = 3

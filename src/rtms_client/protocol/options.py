@@ -151,7 +151,7 @@ def check_subscriptions(events: Iterable[EventSubscription]) -> tuple[EventSubsc
                 f"event {EventType(event).name} comes unasked",
                 "leave it out of the subscription",
             )
-        elif not isinstance(event, EventType | ContactCenterEventType):
+        elif not isinstance(cast("object", event), EventType | ContactCenterEventType):
             raise InvalidParameters(
                 "events", f"expected an event type, got {event!r}", "use a member of EventType"
             )
