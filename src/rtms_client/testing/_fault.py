@@ -204,7 +204,7 @@ class FaultPlan:
         faults = [
             Fault(
                 kind := dice.choice(chosen),
-                socket=dice.choice(sockets),
+                socket="any" if kind in _AUDIO else dice.choice(sockets),
                 stream_id=dice.choice(streams) if streams and kind not in _RARE else None,
                 at_s=seconds * (number + dice.random()) / count,
                 for_s=longest_s * dice.random(),
@@ -216,7 +216,8 @@ class FaultPlan:
         return cls(faults, seed)
 
 
-_RARE: Final = frozenset({FaultKind.REJECT, FaultKind.REPLAY, FaultKind.FORGET})
+_AUDIO: Final = frozenset({FaultKind.REPLAY, FaultKind.FORGET})
+_RARE: Final = _AUDIO | {FaultKind.REJECT}
 _RANDOM_CODES: Final[Mapping[FaultKind, tuple[int, ...]]] = {
     FaultKind.CLOSE: (1000, 1001, 1002, 1008, 1011, 1012, 4000),
     FaultKind.HTTP_STATUS: (301, 403, 404, 429, 500, 502, 503),
