@@ -7,7 +7,7 @@ nothing is lost between connecting and the first ``async for``, or between two l
 
 import asyncio
 import enum
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Iterable, Mapping
 from time import monotonic
 from typing import Final, TypeAlias
@@ -58,7 +58,7 @@ class BufferStatistics:
 
     medium: str
     consumer: str
-    """Who reads it; ``nobody`` while it waits for a consumer."""
+    """Who reads it; ``nobody`` while it waits for a consumer, ``closed`` for all that are gone."""
     items: int
     """Items waiting now."""
     bytes: int
@@ -421,6 +421,7 @@ class Hub:
         self._lanes: dict[LaneKey, list[Lane]] = {
             key: [Lane(key, limit)] for key, limit in limits.items()
         }
+        self._past: Counter[LaneKey] = Counter()
         self._ended = False
         self._error: RTMSError | None = None
 
@@ -456,6 +457,7 @@ class Hub:
             lanes = self._lanes[lane.key]
             if len(lanes) > 1:
                 lanes.remove(lane)
+                self._past[lane.key] += lane.dropped
         mailbox.lanes = []
         mailbox.end(None)
 
@@ -499,8 +501,21 @@ class Hub:
                     lane.mailbox.end(error)
 
     def statistics(self) -> tuple[BufferStatistics, ...]:
-        """Describe every buffer."""
-        return tuple(
+        """Describe every buffer; what closed ones had dropped stays in the books."""
+        past = (
+            BufferStatistics(
+                medium=key_name(key),
+                consumer="closed",
+                items=0,
+                bytes=0,
+                high_water_items=0,
+                high_water_bytes=0,
+                dropped=dropped,
+            )
+            for key, dropped in self._past.items()
+            if dropped
+        )
+        present = (
             BufferStatistics(
                 medium=key_name(key),
                 consumer=lane.consumer,
@@ -513,3 +528,4 @@ class Hub:
             for key, lanes in self._lanes.items()
             for lane in lanes
         )
+        return (*present, *past)

@@ -244,6 +244,21 @@ def test_statistics() -> None:
     ]
 
 
+def test_statistics_of_consumers_that_are_gone() -> None:
+    """What a consumer had dropped stays counted after it is closed."""
+    bench = Bench(items=2)
+    first, _second = (bench.hub.subscribe(name, [AUDIO]) for name in ("first", "second"))
+    bench.publish(audio(1), audio(2), audio(3))
+    bench.hub.release(first)
+    shown = [(one.medium, one.consumer, one.dropped) for one in bench.hub.statistics()]
+    assert shown == [
+        ("audio", "second", 1),
+        ("transcript", "nobody", 0),
+        ("events", "nobody", 0),
+        ("audio", "closed", 1),
+    ]
+
+
 async def test_waiting() -> None:
     """A consumer that waits is woken by the next item."""
     bench = Bench()
