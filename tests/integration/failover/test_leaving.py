@@ -1,6 +1,7 @@
 """Leaving in the middle of a reconnect, by force or in peace: within a second, without a trace."""
 
 import asyncio
+import contextlib
 import json
 import os
 import signal
@@ -182,7 +183,7 @@ async def process(program: str, *arguments: str) -> AsyncIterator[asyncio.subpro
     try:
         yield found
     finally:
-        if found.returncode is None:
+        with contextlib.suppress(ProcessLookupError):  # it ended by itself
             found.kill()
         await found.wait()
 

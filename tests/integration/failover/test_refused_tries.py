@@ -314,8 +314,7 @@ async def test_hook_that_answers_nonsense(answer: Any, caplog: pytest.LogCapture
 async def test_hook_that_is_a_coroutine_function(caplog: pytest.LogCaptureFixture) -> None:
     """A hook cannot be asynchronous; one that is, is reported and counts as agreement."""
 
-    async def hook(_: ReconnectAttempt) -> float:
-        return 30.0
+    async def hook(_: ReconnectAttempt) -> None: ...
 
     async with (
         FakeRTMSServer(steady(), fault=after_a_loss("signaling")) as server,
