@@ -50,6 +50,7 @@ SAMPLES: tuple[ex.RTMSError, ...] = (
     ex.WebhookTooDeep("at most 32 levels of JSON", "more"),
     ex.WebhookNotObject("a JSON object", "a list"),
     ex.WebhookIncomplete("rtms_stream_id", "none"),
+    ex.MissingExtra("rtms_client.otel", "opentelemetry-api", "otel"),
     ex.InternalError("KeyError"),
 )
 
@@ -167,6 +168,10 @@ TEXTS = {
     ex.WebhookTooDeep: "expected at most 32 levels of JSON, got more",
     ex.WebhookNotObject: "expected a JSON object, got a list",
     ex.WebhookIncomplete: "expected rtms_stream_id, got none",
+    ex.MissingExtra: (
+        "rtms_client.otel: expected the package opentelemetry-api, which is not installed; "
+        "pip install 'rtms_client[otel]'"
+    ),
     ex.InternalError: (
         "unexpected KeyError inside the library; please report it with its traceback"
     ),
@@ -360,6 +365,11 @@ def test_webhook_from_the_future() -> None:
 def test_invalid_parameters_is_a_value_error() -> None:
     """Callers that know nothing of the library catch it as what it is."""
     assert issubclass(ex.InvalidParameters, ValueError)
+
+
+def test_missing_extra_is_an_import_error() -> None:
+    """Whoever falls back when an import fails falls back here too."""
+    assert issubclass(ex.MissingExtra, ImportError)
 
 
 @pytest.mark.parametrize(

@@ -40,6 +40,7 @@
     │       ├── WebhookTooDeep
     │       ├── WebhookNotObject
     │       └── WebhookIncomplete        422: lacks what the notification cannot do without
+    ├── MissingExtra                     (an ImportError) an optional package is not installed
     └── InternalError                    a fault of this library
 
 Exceptions carry their facts as attributes and as ``args``, so that they pickle; the text is made on
@@ -56,6 +57,7 @@ from rtms_client.codes import explain_close, explain_status, explain_stop
 from rtms_client.enums import StatusCode, StopReason
 
 from ._base import RemoteProtocolError, RTMSError
+from ._extras import MissingExtra
 from ._webhooks import (
     WebhookDuplicateKeys,
     WebhookError,
@@ -89,6 +91,7 @@ __all__ = [
     "InvalidState",
     "LocalProtocolError",
     "MediaNotAvailable",
+    "MissingExtra",
     "ParametersDowngraded",
     "ParametersRejected",
     "RTMSError",
