@@ -52,6 +52,7 @@ EVENTS: Final[tuple[dict[str, Any], ...]] = (
         "event": "rtms.start_failed",
         "payload": {"session_id": "s", "text": 'k\u00e9y \\ " \U0001f600'},
     },
+    {"event": "rtms.request_status", "payload": {"call_id": 7, "rtms_stream_id": "s"}},
     {"event": "app.event", "payload": [[], {}, None, True, -1.5e-7]},
     {"event": "endpoint.url_validation", "payload": {"plainToken": "qgg8vlvZRS6UYooatFL8Aw"}},
 )
@@ -121,6 +122,7 @@ def _outcome(body: bytes, headers: Any, now: float = NOW) -> Notification | Webh
     else:
         assert "canary-secret" not in repr(outcome)
         assert outcome.idempotency_key.isascii()
+        assert webhooks.from_json(outcome.to_json()) == outcome
     return outcome
 
 
@@ -157,7 +159,8 @@ def test_mutated_and_signed_body_is_read_or_refused(seed: int) -> None:
         outcomes.add(type(outcome).__name__)
     assert outcomes > {  # the mutations reach everything
         *("RTMSStarted", "RTMSStopped", "RTMSInterrupted", "UnrecognizedNotification"),
-        *("ConcurrencyLimited", "ConcurrencyNearLimit", "StartFailed", "UrlValidation"),
+        *("ConcurrencyLimited", "ConcurrencyNearLimit", "StartFailed", "RequestStatus"),
+        "UrlValidation",
         *("WebhookNotUtf8", "WebhookNotJson", "WebhookIncomplete"),
     }
 

@@ -16,6 +16,7 @@ from rtms_client.webhooks import (
     ConcurrencyLimited,
     ConcurrencyNearLimit,
     Notification,
+    RequestStatus,
     RTMSInterrupted,
     RTMSStarted,
     RTMSStopped,
@@ -91,7 +92,7 @@ def test_names(
         "meeting.rtms_started.",
         "whiteboard.rtms_started",
         "rtms_started",
-        "rtms.request_status",
+        "rtms.request_state",
         "endpoint.url_validation",
         "app_deauthorized",
         "MEETING.RTMS_STARTED",
@@ -305,14 +306,18 @@ def test_percentage(value: object, percentage: float | None) -> None:
     assert told.percentage == percentage
 
 
-def test_start_failed() -> None:
-    """Its payload is not documented, so what is known from other events is looked for."""
+@pytest.mark.parametrize(
+    ("event", "kind"),
+    [("rtms.start_failed", StartFailed), ("rtms.request_status", RequestStatus)],
+)
+def test_undocumented_payload(event: str, kind: type[StartFailed | RequestStatus]) -> None:
+    """What is known from other events is looked for, and the rest kept."""
     told = _parse(
-        "rtms.start_failed",
+        event,
         {"meeting_uuid": "m", "rtms_stream_id": 5, "operator_id": "o", "reason": "canary"},
     )
-    assert told == StartFailed(
-        event="rtms.start_failed",
+    assert told == kind(
+        event=event,
         event_ts_ms=TS,
         product=Product.MEETING,
         product_id="m",
@@ -328,10 +333,16 @@ def test_start_failed() -> None:
     }
 
 
-def test_start_failed_without_anything() -> None:
+@pytest.mark.parametrize(
+    ("event", "kind"),
+    [("rtms.start_failed", StartFailed), ("rtms.request_status", RequestStatus)],
+)
+def test_undocumented_payload_without_anything(
+    event: str, kind: type[StartFailed | RequestStatus]
+) -> None:
     """Nothing is required of an undocumented payload."""
-    told = _parse("rtms.start_failed", None)
-    assert isinstance(told, StartFailed)
+    told = _parse(event, None)
+    assert isinstance(told, kind)
     assert (told.product, told.stream_id) == (None, None)
 
 

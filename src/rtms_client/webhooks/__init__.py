@@ -42,6 +42,7 @@ from ._notifications import (
     ConcurrencyLimited,
     ConcurrencyNearLimit,
     Notification,
+    RequestStatus,
     RTMSInterrupted,
     RTMSStarted,
     RTMSStopped,
@@ -50,6 +51,7 @@ from ._notifications import (
     UrlValidation,
 )
 from ._payloads import CHALLENGE, account_id, read
+from ._queue import from_json
 
 __all__ = [
     "ConcurrencyLimited",
@@ -59,12 +61,14 @@ __all__ = [
     "RTMSInterrupted",
     "RTMSStarted",
     "RTMSStopped",
+    "RequestStatus",
     "SecretSource",
     "StartFailed",
     "SupportsItems",
     "UnrecognizedNotification",
     "UrlValidation",
     "claimed_account_id",
+    "from_json",
     "parse",
     "parse_started",
     "receive",

@@ -9,6 +9,7 @@ from typing_extensions import override
 
 from rtms_client.config import StreamInfo
 from rtms_client.enums import Product, StopReason
+from rtms_client.exceptions import InvalidParameters
 
 __all__ = [
     "ConcurrencyLimited",
@@ -17,6 +18,7 @@ __all__ = [
     "RTMSInterrupted",
     "RTMSStarted",
     "RTMSStopped",
+    "RequestStatus",
     "StartFailed",
     "UnrecognizedNotification",
     "UrlValidation",
@@ -26,6 +28,12 @@ __all__ = [
 def _key(kind: str, *facts: object) -> str:
     digest = hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
     return f"{kind}:{digest[:32]}"
+
+
+def _stream_as_json(value: object) -> object:
+    if not isinstance(value, StreamInfo):
+        raise TypeError
+    return json.loads(value.to_json())
 
 
 @attrs.frozen(kw_only=True)
@@ -50,6 +58,24 @@ class Notification:
         it tells nothing about what is in the notification.
         """
         return _key("other", self.event, self.event_ts_ms, self.raw.get("payload"))
+
+    def to_json(self) -> str:
+        """Write it as a JSON object in ASCII, so that it can cross a queue to another process.
+
+        `rtms_client.webhooks.from_json` reads it. The text holds everything, `raw` included: treat
+        it as confidential.
+
+        Raises:
+            InvalidParameters: `raw`, or `StreamInfo.extra`, holds what JSON cannot express.
+        """
+        values: dict[str, object] = {"type": type(self).__name__}
+        values |= {name: getattr(self, name) for name in attrs.fields_dict(type(self))}
+        try:
+            values["raw"] = dict(self.raw)
+            return json.dumps(values, allow_nan=False, default=_stream_as_json)
+        except (TypeError, ValueError, RecursionError):
+            what = f"{type(self).__name__}.raw or StreamInfo.extra"
+        raise InvalidParameters(what, "expected JSON values, got others", "leave them out")
 
 
 def _event_ts_ms(started: "RTMSStarted") -> int | None:
@@ -160,8 +186,8 @@ class ConcurrencyNearLimit(Notification):
 
 
 @attrs.frozen(kw_only=True)
-class StartFailed(Notification):
-    """A stream could not be started; Zoom does not document what is told, so look into `raw`."""
+class _Undocumented(Notification):
+    """Something whose payload Zoom does not document; what is known from others is looked for."""
 
     product: Product | None = None
     """The product of the stream; `None` when Zoom did not say."""
@@ -171,6 +197,16 @@ class StartFailed(Notification):
     """``rtms_stream_id``; `None` when Zoom did not say."""
     operator_id: str | None = None
     """The user on whose behalf the app streams; `None` when Zoom did not say."""
+
+
+@attrs.frozen(kw_only=True)
+class StartFailed(_Undocumented):
+    """A stream could not be started; Zoom does not document what is told, so look into `raw`."""
+
+
+@attrs.frozen(kw_only=True)
+class RequestStatus(_Undocumented):
+    """The state of a request for streams; Zoom does not document what is told: look into `raw`."""
 
 
 @attrs.frozen(kw_only=True)

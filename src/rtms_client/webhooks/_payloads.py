@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable, Iterator, Mapping
-from typing import Final, NoReturn, TypeAlias, TypedDict
+from typing import Final, NoReturn, TypeAlias, TypedDict, TypeVar
 
 from rtms_client._wire import fields as f
 from rtms_client.config import StreamInfo
@@ -14,6 +14,7 @@ from ._notifications import (
     ConcurrencyLimited,
     ConcurrencyNearLimit,
     Notification,
+    RequestStatus,
     RTMSInterrupted,
     RTMSStarted,
     RTMSStopped,
@@ -67,6 +68,7 @@ _KNOWN: Final = frozenset(
 )
 
 _Object: TypeAlias = Mapping[str, object]
+_U = TypeVar("_U", RequestStatus, StartFailed)
 
 
 class _Envelope(TypedDict):
@@ -209,21 +211,25 @@ def _concurrency_near_limit(envelope: _Envelope, payload: _Object) -> Concurrenc
     )
 
 
-def _start_failed(envelope: _Envelope, payload: _Object) -> StartFailed:
-    product, product_id = _any_id({**payload, **f.mapping(payload.get("id_field"))})
-    return StartFailed(
-        **envelope,
-        product=product,
-        product_id=product_id,
-        stream_id=f.identifier(payload.get("rtms_stream_id")),
-        operator_id=f.identifier(payload.get("operator_id")),
-    )
+def _undocumented(kind: type[_U]) -> Callable[[_Envelope, _Object], _U]:
+    def reader(envelope: _Envelope, payload: _Object) -> _U:
+        product, product_id = _any_id({**payload, **f.mapping(payload.get("id_field"))})
+        return kind(
+            **envelope,
+            product=product,
+            product_id=product_id,
+            stream_id=f.identifier(payload.get("rtms_stream_id")),
+            operator_id=f.identifier(payload.get("operator_id")),
+        )
+
+    return reader
 
 
 _OF_ACCOUNT: Final[Mapping[str, Callable[[_Envelope, _Object], Notification]]] = {
     "rtms.concurrency_limited": _concurrency_limited,
     "rtms.concurrency_near_limit": _concurrency_near_limit,
-    "rtms.start_failed": _start_failed,
+    "rtms.request_status": _undocumented(RequestStatus),
+    "rtms.start_failed": _undocumented(StartFailed),
 }
 _OF_STREAM: Final[Mapping[str, Callable[[_Envelope, _Object, Product], Notification]]] = {
     "rtms_started": _started,
