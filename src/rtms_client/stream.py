@@ -173,6 +173,8 @@ class RTMSStream(CallbackMethods):
         self._driver: Driver | None = None
         self._unwanted = False
         """Whether it was closed before there was anything to close."""
+        self._placed_ms = info.event_ts_ms
+        """Time of the newest webhook that said where the stream is; webhooks may overtake."""
 
     # --- life ------------------------------------------------------------------------------------
 
@@ -421,6 +423,8 @@ class RTMSStream(CallbackMethods):
     def moved(self, info: StreamInfo) -> None:
         """Take note of a started webhook for this live stream: move to its servers at once.
 
+        One that is older than what the stream follows came late, and changes nothing.
+
         Args:
             info: From the new webhook.
 
@@ -428,18 +432,32 @@ class RTMSStream(CallbackMethods):
             InvalidState: The stream is not open.
             HostNotAllowed: No URL may be opened; the stream stays where it is.
         """
-        self._opened("move")[1].moved(info.server_urls)
+        _, driver = self._opened("move")
+        if not self._is_late(info.event_ts_ms):
+            driver.moved(info.server_urls)
+            self._placed_ms = info.event_ts_ms or self._placed_ms
 
-    def interrupted(self, server_urls: Iterable[str] = ()) -> None:
+    def interrupted(
+        self, server_urls: Iterable[str] = (), *, event_ts_ms: int | None = None
+    ) -> None:
         """Take note of an interrupted webhook: reconnect everything.
 
         Args:
             server_urls: URLs of the webhook, if it has any.
+            event_ts_ms: Time of the webhook. If the stream moved since then, the webhook came late,
+                speaks of a server that was left, and changes nothing.
 
         Raises:
             InvalidState: The stream is not open.
         """
-        self._opened("reconnect")[1].interrupted(server_urls)
+        _, driver = self._opened("reconnect")
+        if not self._is_late(event_ts_ms):
+            driver.interrupted(server_urls)
+
+    def _is_late(self, event_ts_ms: int | None) -> bool:
+        """Tell whether a webhook is older than the one that the stream follows."""
+        known_ms = self._placed_ms
+        return known_ms is not None and event_ts_ms is not None and event_ts_ms < known_ms
 
     def stopped(self, reason: StopReason | None = None) -> None:
         """Take note of a stopped webhook: the stream is over.

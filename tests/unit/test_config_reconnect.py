@@ -55,8 +55,11 @@ def test_first_wait_is_not_capped() -> None:
 
 @pytest.mark.parametrize("attempt", [70, 10_000, 10**9])
 def test_many_tries(attempt: int) -> None:
-    """Any number of tries has a wait."""
+    """Any number of tries has a wait, however fast the waits grow, and however slowly."""
     assert ReconnectPolicy().delay_s(attempt, 0.0) == 30.0
+    assert ReconnectPolicy(factor=1e10).delay_s(attempt, 0.0) == 30.0
+    assert ReconnectPolicy(factor=1.05).delay_s(attempt, 0.0) == pytest.approx(30.0)
+    assert ReconnectPolicy(factor=0.5).delay_s(attempt, 0.0) == pytest.approx(0.0)
 
 
 @pytest.mark.parametrize(
@@ -78,6 +81,27 @@ def test_refused_jitter(jitter: float) -> None:
     with pytest.raises(InvalidParameters, match="jitter: expected 0 to 1, got") as caught:
         ReconnectPolicy(jitter=jitter)
     assert caught.value.suggestion == "1 is full jitter"
+
+
+@pytest.mark.parametrize("attempts", [-1, float("nan")])
+def test_refused_attempts(attempts: Any) -> None:  # noqa: ANN401  # what users may pass
+    """There is no negative number of tries."""
+    with pytest.raises(InvalidParameters, match="attempts: expected None or 0 and more, got"):
+        ReconnectPolicy(attempts=attempts)
+
+
+@pytest.mark.parametrize("delays_s", [(-0.1,), (1.5, float("nan"))])
+def test_refused_waits_for_duplicates(delays_s: tuple[float, ...]) -> None:
+    """No try can be made in the past."""
+    with pytest.raises(InvalidParameters, match="duplicate_delays_s: expected waits of 0 s"):
+        ReconnectPolicy(duplicate_delays_s=delays_s)
+
+
+def test_any_iterable_of_waits() -> None:
+    """Waits may come in a list; the value stays one that compares and hashes."""
+    waits_s: Any = [0, 1.0]
+    policy = ReconnectPolicy(duplicate_delays_s=waits_s)
+    assert hash(policy) == hash(ReconnectPolicy(duplicate_delays_s=(0, 1.0)))
 
 
 def test_value() -> None:

@@ -388,7 +388,9 @@ class ReconnectPolicy:
     """How long the server waits for us after it lost signaling, counted from the first loss."""
     media_window_s: float = attrs.field(default=65.0, validator=positive)
     """How long the server waits for us after it lost a media connection."""
-    duplicate_delays_s: tuple[float, ...] = (1.5, 3.0, 6.0)
+    duplicate_delays_s: tuple[float, ...] = attrs.field(
+        default=(1.5, 3.0, 6.0), converter=tuple[float, ...]
+    )
     """Waits after the server refused us because it has not noticed the loss (status 8, 15, 16)."""
     on_signals_only: bool = False
     """Wait for the server's event or webhook instead of reacting to a closed connection."""
@@ -397,6 +399,18 @@ class ReconnectPolicy:
         if not 0 <= self.jitter <= 1:
             raise InvalidParameters(
                 "jitter", f"expected 0 to 1, got {self.jitter}", "1 is full jitter"
+            )
+        if self.attempts is not None and not self.attempts >= 0:
+            raise InvalidParameters(
+                "attempts",
+                f"expected None or 0 and more, got {self.attempts}",
+                "None tries as often as the window allows",
+            )
+        if any(not delay_s >= 0 for delay_s in self.duplicate_delays_s):
+            raise InvalidParameters(
+                "duplicate_delays_s",
+                f"expected waits of 0 s and more, got {self.duplicate_delays_s}",
+                "() leaves these waits out",
             )
 
     @classmethod
@@ -413,8 +427,11 @@ class ReconnectPolicy:
         """
         if attempt <= 1:
             wait = self.first_delay_s
-        else:  # beyond 2**64 the cap has long been reached
-            wait = min(self.cap_s, self.base_s * self.factor ** min(attempt - 2, 64))
+        else:
+            try:
+                wait = min(self.cap_s, self.base_s * float(self.factor) ** (attempt - 2))
+            except OverflowError:
+                wait = self.cap_s
         return wait * (1 - self.jitter * dice)
 
 

@@ -46,8 +46,10 @@ class Gaps:
         return gap
 
     def unfinished(self) -> Gap | None:
-        """Return the gap of an interruption that nothing followed."""
-        return self._gap(None) if self._interrupted else None
+        """Return the gap of an interruption that nothing followed, once."""
+        gap = self._gap(None) if self._interrupted else None
+        self._interrupted = False  # what is late all the same lies inside this gap
+        return gap
 
     def _before(self, frame: MediaFrame) -> Gap | None:
         """Return the gap in front of the first frame after an interruption."""

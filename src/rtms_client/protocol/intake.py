@@ -11,11 +11,12 @@ from rtms_client._wire.cipher import PayloadCipher
 from rtms_client._wire.codec import Message
 from rtms_client._wire.media import MEDIA_OF_MESSAGE, Format, granted_format, media_frame
 from rtms_client.config import differences
-from rtms_client.enums import MediaType, MessageType, Product, StreamState
+from rtms_client.enums import MediaType, MessageType, Product
 from rtms_client.exceptions import HandshakeRejected, RTMSError
 from rtms_client.protocol.duplicates import Seen
 from rtms_client.protocol.gaps import Gaps
 from rtms_client.protocol.outputs import CoreStatistics
+from rtms_client.protocol.pauses import Pauses
 from rtms_client.protocol.roster import Roster
 
 if TYPE_CHECKING:
@@ -39,19 +40,17 @@ class Intake:
         roster: What the events add up to.
         statistics: Counters.
         formats: Format of each requested medium.
-        paused: Whether the server says that the stream is paused.
     """
 
     __slots__ = (
         "_cipher",
         "_gaps",
-        "_paused_ms",
+        "_pauses",
         "_product",
         "_seen",
         "_sequence",
         "formats",
         "items",
-        "paused",
         "roster",
         "statistics",
     )
@@ -63,10 +62,9 @@ class Intake:
         self.roster: Roster = Roster()
         self.formats: dict[MediaType, Format] = dict(formats)
         self.statistics: CoreStatistics = CoreStatistics(frames=dict.fromkeys(formats, 0))
-        self.paused: bool = False
         self._seen = {medium: Seen() for medium in formats}
         self._gaps = {medium: Gaps(medium) for medium in formats}
-        self._paused_ms: int | None = None
+        self._pauses = Pauses()
         self._product = product
         self._cipher = cipher
         self._sequence = 0
@@ -115,11 +113,19 @@ class Intake:
                 self._gaps[medium].interrupt()
 
     def finish(self) -> None:
-        """Announce the gaps of interruptions that nothing followed."""
+        """Announce the gaps of interruptions that nothing followed, and of a pause."""
         for gaps in self._gaps.values():
-            gap = gaps.unfinished()
-            if gap is not None:
-                self.add(attrs.evolve(gap, sequence=self.number()))
+            self._add_gap(gaps.unfinished())
+        self._add_gap(self._pauses.end())
+
+    def _add_gap(self, gap: ev.Gap | None) -> None:
+        if gap is not None:
+            self.add(attrs.evolve(gap, sequence=self.number()))
+
+    @property
+    def paused(self) -> bool:
+        """Whether the server says that nothing is sent now."""
+        return self._pauses.paused
 
     def granted(
         self,
@@ -172,20 +178,7 @@ class Intake:
         """
         event = inbound.stream_state(message, self.number())
         self.add(event)
-        if event.state == StreamState.PAUSED:
-            if not self.paused:
-                self.paused, self._paused_ms = True, event.timestamp_ms
-        elif self.paused and event.state in {StreamState.RESUMED, StreamState.ACTIVE}:
-            self.paused = False
-            self.add(
-                ev.Gap(
-                    sequence=self.number(),
-                    media=None,
-                    cause=ev.GapCause.PAUSED,
-                    from_ms=self._paused_ms,
-                    to_ms=event.timestamp_ms,
-                )
-            )
+        self._add_gap(self._pauses.stream(event))
         return event
 
     def session_state(self, message: Message) -> None:
@@ -194,7 +187,9 @@ class Intake:
         Raises:
             RemoteProtocolError: It holds no state.
         """
-        self.add(inbound.session_state(message, self.number()))
+        event = inbound.session_state(message, self.number())
+        self.add(event)
+        self._add_gap(self._pauses.session(event, self.roster.sessions.values()))
 
     def unrecognized(
         self, problem: str, raw: Message | bytes, kind: MessageType | None = None

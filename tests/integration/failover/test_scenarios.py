@@ -120,6 +120,22 @@ async def test_moved_twice() -> None:
         assert {one.path.rpartition("?")[2] for one in server.connections} == {"move=2"}
 
 
+async def test_webhooks_overtake_each_other() -> None:
+    """Webhooks from before a move come after it: they say nothing about where the stream is now."""
+    async with FakeRTMSServer(steady()) as server, scene(server) as here:
+        old, moved_at_ms = here.stream.info, server.stream.now_ms()
+        server.move()
+        here.stream.moved(attrs.evolve(info_of(server), event_ts_ms=moved_at_ms))
+        await here.resumed()
+        here.stream.interrupted(old.server_urls, event_ts_ms=moved_at_ms - 1)
+        here.stream.moved(old)
+        await here.witness.more(AudioFrame)
+        assert [what for what, _ in here.witness.story()] == ["StreamInterrupted", "StreamResumed"]
+        assert {one.path.rpartition("?")[2] for one in server.connections} == {"move=1"}
+        here.stream.interrupted(event_ts_ms=moved_at_ms)  # and this one is about the new place
+        await here.resumed(count=2)
+
+
 # --- scenario 2: the interrupted webhook ---------------------------------------------------------
 
 

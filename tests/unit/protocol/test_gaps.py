@@ -141,6 +141,14 @@ def test_end_without_anything_at_all() -> None:
     assert gaps_of().unfinished() == lost(None, None)
 
 
+def test_gap_without_end_is_told_once() -> None:
+    """What comes late, after the end was told, is in no second gap."""
+    gaps = gaps_of(audio(980))
+    assert gaps.unfinished() == lost(980, None, 1)
+    assert gaps.unfinished() is None
+    assert gaps.take(audio(2000)) is None
+
+
 def test_end_without_interruption() -> None:
     """Whole media have no gap at the end."""
     gaps = gaps_of(audio(1000))
