@@ -53,7 +53,7 @@ nitpicky = True
 _FOREIGN = "|".join(
     [
         *sorted(sys.stdlib_module_names),
-        *("attrs?", "cryptography", "pytest", "typing_extensions", "websockets"),
+        *("attrs?", "cryptography", "opentelemetry", "pytest", "typing_extensions", "websockets"),
         *("PathLike", "SSLContext"),  # named by type checkers only
     ]
 )

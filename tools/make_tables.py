@@ -266,6 +266,24 @@ def _statistics(kind: type[attrs.AttrsInstance]) -> str:
     )
 
 
+def _metrics() -> str:
+    from rtms_client.otel import METRICS  # noqa: PLC0415  # only this table needs OpenTelemetry
+
+    return _markdown(
+        ("metric", "from", "attributes", "meaning", "in Prometheus"),
+        (
+            (
+                f"`{one.name}`",
+                f"`{one.source}`",
+                ", ".join(f"`{key}`" for key in one.attributes),
+                one.help,
+                f"`{one.prometheus_name}`",
+            )
+            for one in METRICS
+        ),
+    )
+
+
 def _commands() -> str:
     """Return the help of each command, as wide as a page."""
     from rtms_client._cli.parser import make_parser  # noqa: PLC0415  # not needed by the others
@@ -297,6 +315,7 @@ TABLES: Final[Mapping[str, Callable[[], str]]] = {
     "exceptions": _exceptions,
     "statistics": lambda: _statistics(CoreStatistics),
     "buffer-statistics": lambda: _statistics(BufferStatistics),
+    "metrics": _metrics,
     "commands": _commands,
     "status-codes": lambda: _codes(codes.STATUS_CODES),
     "stop-reasons": lambda: _codes(codes.STOP_REASONS),

@@ -2,7 +2,7 @@
 
 import asyncio
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final, Self
 
@@ -30,7 +30,12 @@ from rtms_client.exceptions import InvalidParameters, InvalidState
 from rtms_client.protocol import EventSubscription
 from rtms_client.protocol.options import check_subscriptions
 from rtms_client.protocol.reconnect import ReconnectHook
-from rtms_client.stream import CallbackMethods, RTMSStream, StreamSettings
+from rtms_client.stream import (
+    CallbackMethods,
+    RTMSStream,
+    StreamObserver,
+    StreamSettings,
+)
 from rtms_client.webhooks import RTMSStarted
 
 if TYPE_CHECKING:
@@ -164,6 +169,18 @@ class RTMSClient(CallbackMethods):
     def streams(self) -> Mapping[str, RTMSStream]:
         """The open streams by stream id."""
         return dict(self._streams)
+
+    def observe(self, make: Callable[[RTMSStream], StreamObserver]) -> None:
+        """Let observers be told what happens to the streams, those that are open included.
+
+        This is how metrics and traces are made, see `rtms_client.otel`.
+
+        Args:
+            make: Called with each stream when it is opened; returns its observer.
+        """
+        self._settings.observers.append(make)
+        for stream in self._streams.values():
+            stream.observe(make)
 
     async def close(self) -> None:
         """Close all open streams gracefully, at the same time; may be called more than once."""

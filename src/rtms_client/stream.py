@@ -3,7 +3,6 @@
 import asyncio
 import random
 import time
-from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable, Mapping, MutableMapping
 from types import TracebackType
 from typing import Any, Final, Self, TypeVar, cast
@@ -12,7 +11,6 @@ import attrs
 from typing_extensions import override
 
 from rtms_client._runtime.buffers import (
-    BufferStatistics,
     Hub,
     Lane,
     LaneKey,
@@ -20,10 +18,11 @@ from rtms_client._runtime.buffers import (
 )
 from rtms_client._runtime.dispatch import Callback, CallbackRunner, callback_name
 from rtms_client._runtime.driver import Driver
-from rtms_client._runtime.hooks import guarded
+from rtms_client._runtime.hooks import Observers, StreamObserver, guarded
 from rtms_client._runtime.iterators import ItemIterator
 from rtms_client._runtime.log import stream_log
 from rtms_client._runtime.scope import TaskScope
+from rtms_client._runtime.statistics import StreamStatistics, snapshot
 from rtms_client._transport import Connector
 from rtms_client._wire.outbound import MediaParams
 from rtms_client.config import (
@@ -37,7 +36,7 @@ from rtms_client.config import (
     Timeouts,
 )
 from rtms_client.enums import MediaType, SessionState, StopReason, StreamState
-from rtms_client.events import Participant, SessionEvent, StreamItem
+from rtms_client.events import Gap, GapCause, Participant, SessionEvent, StreamItem
 from rtms_client.exceptions import InternalError, InvalidParameters, InvalidState, RTMSError
 from rtms_client.frames import (
     AudioFrame,
@@ -58,7 +57,14 @@ from rtms_client.protocol import (
 from rtms_client.protocol.reconnect import ReconnectHook
 from rtms_client.signatures import handshake_signature
 
-__all__ = ["CallbackMethods", "ItemIterator", "RTMSStream", "StreamSettings", "StreamStatistics"]
+__all__ = [
+    "CallbackMethods",
+    "ItemIterator",
+    "RTMSStream",
+    "StreamObserver",
+    "StreamSettings",
+    "StreamStatistics",
+]
 
 AudioCallback = TypeVar("AudioCallback", bound=Callable[[AudioFrame, "RTMSStream"], object])
 VideoCallback = TypeVar("VideoCallback", bound=Callable[[VideoFrame, "RTMSStream"], object])
@@ -129,16 +135,8 @@ class StreamSettings:
     id_key: str | None
     reconnect: ReconnectPolicy | None
     on_reconnect: ReconnectHook | None
-
-
-@attrs.frozen(kw_only=True)
-class StreamStatistics:
-    """Counters of one stream; they only grow, except what the buffers hold now."""
-
-    core: CoreStatistics
-    buffers: tuple[BufferStatistics, ...]
-    callback_errors: Mapping[str, int]
-    """How often each callback raised."""
+    observers: list[Callable[["RTMSStream"], StreamObserver]] = attrs.field(factory=list[Any])
+    """What makes an observer for each stream; grows with `RTMSClient.observe`."""
 
 
 class RTMSStream(CallbackMethods):
@@ -162,6 +160,7 @@ class RTMSStream(CallbackMethods):
         self._connector = connector
         self._open_streams = open_streams
         self._log = stream_log(info.stream_id)
+        self._observers = Observers(self._log)
         self._scope = TaskScope(f"rtms {info.stream_id}", self._task_failed)
         limits: dict[LaneKey, Any] = {
             medium: getattr(settings.buffers, key_name(medium)) for medium in settings.params
@@ -206,9 +205,18 @@ class RTMSStream(CallbackMethods):
                 "open a stream twice", "open", "a stream has one owner: use client.streams[...]"
             )
         self._open_streams[self.info.stream_id] = self
+        for make in self._settings.observers:
+            self.observe(make)
         try:
             self._session = StreamSession(self.info, await self._options())
-            self._driver = Driver(self._session, self._connector, self._hub, self._scope, self._log)
+            self._driver = Driver(
+                self._session,
+                self._connector,
+                self._hub,
+                self._scope,
+                self._log,
+                observe=self._observers.event,
+            )
             if self._unwanted:
                 self._driver.close()
                 return
@@ -216,6 +224,7 @@ class RTMSStream(CallbackMethods):
                 self._run(key, callback)
             self._driver.start()
             await self._driver.wait_ready()
+            self._observers.tell(lambda one: one.joined())
         except BaseException as error:
             if isinstance(error, RTMSError) and self._driver is not None:
                 await self.close()  # the connections may say goodbye
@@ -259,6 +268,7 @@ class RTMSStream(CallbackMethods):
         finally:
             if self._open_streams.get(self.info.stream_id) is self:
                 del self._open_streams[self.info.stream_id]
+                self._observers.tell(lambda one: one.closed())
 
     async def _options(self) -> SessionOptions:
         settings = self._settings
@@ -298,6 +308,7 @@ class RTMSStream(CallbackMethods):
             lane.bytes,
             lane.limits.policy.value,
         )
+        self._observers.event(Gap(media=lane.key, cause=GapCause.DROPPED, consumer=lane.consumer))
 
     # --- media -----------------------------------------------------------------------------------
 
@@ -541,17 +552,14 @@ class RTMSStream(CallbackMethods):
         """Start of the session on the server's clock, Unix time in milliseconds."""
         return None if self._session is None else self._session.intake.roster.started_ms
 
+    def observe(self, make: Callable[["RTMSStream"], StreamObserver]) -> None:
+        """Let an observer be told what happens to this stream; see `RTMSClient.observe`."""
+        self._observers.add(lambda: make(self))
+
     def statistics(self) -> StreamStatistics:
-        """Return a snapshot of all counters."""
-        errors: Counter[str] = Counter()
-        for runner in self._runners:
-            errors[runner.name] += runner.errors
+        """Return a snapshot of all counters; may be called from any thread."""
         core = CoreStatistics() if self._session is None else self._session.intake.statistics
-        return StreamStatistics(
-            core=attrs.evolve(core, frames=dict(core.frames), flaws=attrs.evolve(core.flaws)),
-            buffers=self._hub.statistics(),
-            callback_errors=errors,
-        )
+        return snapshot(core, self._hub, self._runners)
 
     @override
     def __repr__(self) -> str:

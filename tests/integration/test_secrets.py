@@ -9,6 +9,7 @@ from typing import Final
 
 import pytest
 from tests.integration.support import client_for, info_of, joined, network, until
+from tests.integration.test_otel import Telescope
 from tests.integration.test_proxies import running_proxy
 from typing_extensions import override
 
@@ -189,6 +190,8 @@ async def test_whole_session(logged: Everything) -> None:
             **ALL,  # type: ignore[arg-type]  # by name
         )
         client.on_audio(fails)
+        telescope = Telescope()
+        telescope.watch(client)
         started = parse_started(server.started_webhook())
         async with client.stream(started) as stream:
             await until(lambda: len([one for one in server.stream.media if one.ready]) == 5)
@@ -211,6 +214,7 @@ async def test_whole_session(logged: Everything) -> None:
     levels = {(one.name.partition(".")[0], one.levelname) for one in logged.records}
     assert levels >= {("rtms_client", "DEBUG"), ("rtms_client", "WARNING"), ("asyncio", "WARNING")}
     assert leaks(logged.texts()) == {}
+    assert leaks(telescope.texts()) == {}
 
 
 def _inside(value: object) -> list[object]:

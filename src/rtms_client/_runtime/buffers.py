@@ -29,7 +29,16 @@ from rtms_client.frames import (
     VideoFrame,
 )
 
-__all__ = ["BufferStatistics", "EndOfStream", "Hub", "Lane", "LaneKey", "Mailbox", "key_name"]
+__all__ = [
+    "MEDIA_FRAMES",
+    "BufferStatistics",
+    "EndOfStream",
+    "Hub",
+    "Lane",
+    "LaneKey",
+    "Mailbox",
+    "key_name",
+]
 
 LaneKey: TypeAlias = MediaType | None
 """Which lane an item belongs to: its medium, or `None` for events."""
@@ -41,6 +50,8 @@ _KEYS: Final[Mapping[type[Item], MediaType]] = {
     TranscriptSegment: MediaType.TRANSCRIPT,
     ChatMessage: MediaType.CHAT,
 }
+MEDIA_FRAMES: Final = frozenset(_KEYS)
+"""The types of items that are no events."""
 _GAP_USERS: Final = 64
 _CUT_USERS: Final = 4096
 _TURN_S: Final = 0.005
@@ -65,6 +76,9 @@ class BufferStatistics:
     """Bytes waiting now, as received."""
     high_water_items: int
     high_water_bytes: int
+    lag_ms: int
+    """From the oldest to the newest item waiting by their time stamps, in milliseconds: how far the
+    consumer is behind."""
     dropped: int
     """Items dropped by the policy so far."""
 
@@ -239,6 +253,16 @@ class Lane:
         self._needs_key_frame = True
         begins, self._dropping = not self._dropping, True
         return Put.DROPPED if begins else Put.TAKEN
+
+    @property
+    def lag_ms(self) -> int:
+        """From the oldest to the newest item waiting, in milliseconds."""
+        try:
+            oldest, newest = self._held or self._items[0], self._items[-1]
+        except IndexError:  # empty, perhaps only just: another thread may ask
+            return 0
+        first, last = (getattr(item, "timestamp_ms", None) for item, _ in (oldest, newest))
+        return 0 if first is None or last is None else max(0, last - first)
 
     def first(self) -> int | None:
         """Return the sequence number of what `pop` would return; `None` when there is nothing."""
@@ -501,7 +525,10 @@ class Hub:
                     lane.mailbox.end(error)
 
     def statistics(self) -> tuple[BufferStatistics, ...]:
-        """Describe every buffer; what closed ones had dropped stays in the books."""
+        """Describe every buffer; what closed ones had dropped stays in the books.
+
+        May be called from any thread: what another one could change is copied before it is walked.
+        """
         past = (
             BufferStatistics(
                 medium=key_name(key),
@@ -510,9 +537,10 @@ class Hub:
                 bytes=0,
                 high_water_items=0,
                 high_water_bytes=0,
+                lag_ms=0,
                 dropped=dropped,
             )
-            for key, dropped in self._past.items()
+            for key, dropped in dict(self._past).items()
             if dropped
         )
         present = (
@@ -523,9 +551,10 @@ class Hub:
                 bytes=lane.bytes,
                 high_water_items=lane.high_items,
                 high_water_bytes=lane.high_bytes,
+                lag_ms=lane.lag_ms,
                 dropped=lane.dropped,
             )
             for key, lanes in self._lanes.items()
-            for lane in lanes
+            for lane in tuple(lanes)
         )
         return (*present, *past)

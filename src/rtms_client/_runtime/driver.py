@@ -8,9 +8,9 @@ import asyncio
 import functools
 import logging
 from collections.abc import Callable, Iterable
-from typing import Final, TypeAlias
+from typing import Final, TypeAlias, cast
 
-from rtms_client._runtime.buffers import Hub, key_name
+from rtms_client._runtime.buffers import MEDIA_FRAMES, Hub, key_name
 from rtms_client._runtime.log import Log
 from rtms_client._runtime.scope import TaskScope
 from rtms_client._transport import Connector, Transport
@@ -20,6 +20,7 @@ from rtms_client.events import (
     MediaUnavailable,
     ParametersChanged,
     ReconnectScheduled,
+    SessionEvent,
     StreamInterrupted,
     StreamResumed,
     Unrecognized,
@@ -69,6 +70,7 @@ class Driver:
         hub: Where items go.
         scope: Owns all tasks.
         log: Carries the stream id.
+        observe: Called with every event.
 
     Attributes:
         ready: Done when the stream is streaming, or has ended.
@@ -76,7 +78,14 @@ class Driver:
     """
 
     def __init__(
-        self, session: StreamSession, connector: Connector, hub: Hub, scope: TaskScope, log: Log
+        self,
+        session: StreamSession,
+        connector: Connector,
+        hub: Hub,
+        scope: TaskScope,
+        log: Log,
+        *,
+        observe: Callable[[SessionEvent], None],
     ) -> None:
         loop = asyncio.get_running_loop()
         self.ready: asyncio.Future[None] = loop.create_future()
@@ -86,6 +95,7 @@ class Driver:
         self._hub = hub
         self._scope = scope
         self._log = log
+        self._observe = observe
         self._now = loop.time
         self._call_at = loop.call_at
         self._timer: asyncio.TimerHandle | None = None
@@ -288,12 +298,17 @@ class Driver:
         self._note_end()
 
     def _deliver(self, item: Item, size: int) -> None:
-        if isinstance(item, _Notable):
-            self._warn(item)
+        if type(item) not in MEDIA_FRAMES:
+            self._note(cast("SessionEvent", item))
         overflow = self._hub.publish(item, size)
         if overflow is not None and self._session.phase is not Phase.CLOSED:
             self._session.abort(overflow)
             self._act()
+
+    def _note(self, event: SessionEvent) -> None:
+        if isinstance(event, _Notable):
+            self._warn(event)
+        self._observe(event)
 
     def _warn(self, item: _Notable) -> None:
         match item:

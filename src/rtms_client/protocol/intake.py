@@ -78,6 +78,7 @@ class Intake:
         self._sequence = event.sequence
         self.items.append(event)
         self.roster.apply(event)
+        self.statistics.gaps += isinstance(event, ev.Gap)
 
     def media(self, kind: MessageType, message: Message) -> None:
         """Take message 14 to 18.

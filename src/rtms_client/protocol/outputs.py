@@ -113,5 +113,9 @@ class CoreStatistics:
     """Connections that broke."""
     reconnects: int = 0
     """Connections that came back."""
+    reconnect_attempts: int = 0
+    """Tries to bring a connection back, or to get one at last, that were begun."""
+    gaps: int = 0
+    """Places where items are missing for everybody, see `Gap`; not what buffers dropped."""
     flaws: Flaws = attrs.field(factory=Flaws)
     """Defects of frames that were delivered all the same."""

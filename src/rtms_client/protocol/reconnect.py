@@ -384,7 +384,7 @@ class Recoveries:
         if established:
             self._interrupted(recovery, cause, now)
         recovery.note(cause, now)
-        recovery.begin()
+        self._begin(recovery)
 
     def connected(self, media: MediaType | None, now: float) -> None:
         """Take note that a connection is there, again or for the first time."""
@@ -437,8 +437,12 @@ class Recoveries:
             found for found in self._by_media.values() if found.due is not None and found.due <= now
         ]
         for recovery in ready:
-            recovery.begin()
+            self._begin(recovery)
         return ready
+
+    def _begin(self, recovery: Recovery) -> None:
+        recovery.begin()
+        self._intake.statistics.reconnect_attempts += 1
 
     def overdue(self, now: float) -> tuple[MediaType | None, RTMSError] | None:
         """Remove one recovery whose window has passed; return what and why."""

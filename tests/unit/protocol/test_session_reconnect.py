@@ -83,6 +83,7 @@ def test_lost_medium_comes_back_alone(streaming: Wire) -> None:
     assert [item.sequence for item in (frame, resumed, gap, audio)] == [4, 5, 6, 7]
     statistics = wire.session.intake.statistics
     assert (statistics.interruptions, statistics.reconnects) == (1, 1)
+    assert statistics.reconnect_attempts == 1
 
 
 def test_waits_start_over_after_media_flowed(streaming: Wire) -> None:

@@ -386,3 +386,23 @@ def test_speakers_who_never_return_are_not_remembered_forever() -> None:
         fill(one, *(audio(1, user_id=100 * episode + user) for user in range(65)))
         last.append(shape(drain(one))[-1])
     assert last.count("1!") == 1
+
+
+def test_lag_is_the_time_that_waits() -> None:
+    """The lag goes from the oldest to the newest item, the one held behind a gap included."""
+    one = lane(items=3)
+    assert one.lag_ms == 0
+    for number in (1, 2, 3, 4):  # the first is dropped
+        one.put(audio(number), 10)
+    assert one.lag_ms == 2000
+    assert isinstance(one.pop(), Gap)
+    assert one.lag_ms == 2000
+    one.pop()
+    assert one.lag_ms == 1000
+
+
+def test_lag_of_what_has_no_time() -> None:
+    """Events without time stamps have no lag."""
+    one = lane(key=None)
+    one.put(Unrecognized(sequence=1, problem="odd"), 10)
+    assert one.lag_ms == 0

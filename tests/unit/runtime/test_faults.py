@@ -95,7 +95,9 @@ async def make(faults: Faults) -> AsyncIterator[Made]:
             timeouts=Timeouts(connect_s=0.01),
         )
         hub = Hub({None: BufferLimits(max_items=10, max_bytes=1000)}, lambda _: None)
-        driver = Driver(StreamSession(INFO, options), wire, hub, scope, stream_log("stream"))
+        driver = Driver(
+            StreamSession(INFO, options), wire, hub, scope, stream_log("stream"), observe=print
+        )
         driver.start()
         return driver
 
