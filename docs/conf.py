@@ -142,7 +142,7 @@ def _restore_plain(
 
 
 _NOT_FOR_CALLERS = re.compile(
-    r"rtms_client\.(RTMSStream|ItemIterator|testing\.Fake(Stream|Connection))"
+    r"rtms_client\.(RTMSStream|ItemIterator|testing\.Fake(Stream|Connection|EventConnection))"
 )
 
 

@@ -37,6 +37,8 @@ SAMPLES: tuple[ex.RTMSError, ...] = (
     ex.StreamStopped(StopReason.KEEP_ALIVE_TIMEOUT),
     ex.RequestFailed("stream state", StatusCode.INVALID_RTMS_SESSION_ID, ""),
     ex.BufferOverflow("audio", 20000, 12800000),
+    ex.EventSocketLost(10, 61.25, "no route"),
+    ex.TokenUnavailable("an unusable NoneType"),
     ex.WebhookError("anything"),
     ex.WebhookTooLarge(10_485_760, 1_048_576),
     ex.WebhookSignatureMissing("x-zm-signature"),
@@ -140,6 +142,15 @@ TEXTS = {
     ex.BufferOverflow: (
         "audio: expected the consumer to keep up, got 20000 items (12800000 bytes) waiting; "
         "consume faster, raise BufferLimits, or choose a policy that drops"
+    ),
+    ex.EventSocketLost: (
+        "event socket: expected a connection, gave up after 10 tries in 61.2 s; the last one: no "
+        "route; check subscription id, token and network, and ask for the state of your streams: "
+        "nothing is delivered later"
+    ),
+    ex.TokenUnavailable: (
+        "event socket: expected a non-empty access token, got an unusable NoneType; check the "
+        "function that was passed as token"
     ),
     ex.WebhookTooLarge: (
         "expected a body of at most 1048576 bytes, got 10485760; Zoom's webhooks are far smaller, "

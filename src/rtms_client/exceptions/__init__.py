@@ -27,6 +27,8 @@
     ├── StreamStopped                    the server ended the stream for a technical reason
     ├── RequestFailed                    the server refused a request inside a running stream
     ├── BufferOverflow                   a buffer with policy "close" was full
+    ├── EventSocketLost                  the event WebSocket could not be brought back
+    ├── TokenUnavailable                 there is no access token for it
     ├── WebhookError                     a webhook was refused; has the HTTP status to answer
     │   ├── WebhookTooLarge              413: body over the limit
     │   ├── WebhookSignatureMissing      401: no signature or no timestamp
@@ -57,6 +59,7 @@ from rtms_client.codes import explain_close, explain_status, explain_stop
 from rtms_client.enums import StatusCode, StopReason
 
 from ._base import RemoteProtocolError, RTMSError
+from ._event_socket import EventSocketLost, TokenUnavailable
 from ._extras import MissingExtra
 from ._webhooks import (
     WebhookDuplicateKeys,
@@ -84,6 +87,7 @@ __all__ = [
     "ConnectionLost",
     "ConnectionSilent",
     "DuplicateConnection",
+    "EventSocketLost",
     "HandshakeRejected",
     "HostNotAllowed",
     "InternalError",
@@ -101,6 +105,7 @@ __all__ = [
     "StreamLost",
     "StreamNotFound",
     "StreamStopped",
+    "TokenUnavailable",
     "UnsupportedMessageFormat",
     "WebhookDuplicateKeys",
     "WebhookError",

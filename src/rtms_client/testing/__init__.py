@@ -3,6 +3,7 @@
 For tests and demonstrations only.
 """
 
+from ._event_socket import EventShape, FakeEventConnection, FakeEventSocket
 from ._fault import Fault, FaultKind, FaultPlan
 from ._fault_injector import FaultInjector, Struck
 from ._meeting import (
@@ -45,7 +46,10 @@ __all__ = [
     "AudioPacket",
     "Caption",
     "Chat",
+    "EventShape",
     "FakeConnection",
+    "FakeEventConnection",
+    "FakeEventSocket",
     "FakeRTMSServer",
     "FakeStream",
     "Fault",
