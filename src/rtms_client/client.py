@@ -1,15 +1,16 @@
 """The application's object: credentials, parameters, policies and callbacks for its streams."""
 
-import asyncio
 import os
 from collections.abc import Callable, Iterable, Mapping
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final, Self
 
+import attrs
 from typing_extensions import override
 
 from rtms_client._runtime.buffers import LaneKey, key_name
 from rtms_client._runtime.dispatch import Callback
+from rtms_client._runtime.settings import StreamSettings
 from rtms_client._transport import WebSocketConnector
 from rtms_client.config import (
     AudioParams,
@@ -27,16 +28,14 @@ from rtms_client.config import (
 )
 from rtms_client.enums import MediaType
 from rtms_client.exceptions import InvalidParameters, InvalidState
+from rtms_client.manager import Arbiter, ClientStatistics, HookMethods, keep_all
+from rtms_client.manager._hooks import Hooks
+from rtms_client.manager._shell import StreamManager
 from rtms_client.protocol import EventSubscription
 from rtms_client.protocol.options import check_subscriptions
 from rtms_client.protocol.reconnect import ReconnectHook
-from rtms_client.stream import (
-    CallbackMethods,
-    RTMSStream,
-    StreamObserver,
-    StreamSettings,
-)
-from rtms_client.webhooks import RTMSStarted
+from rtms_client.stream import CallbackMethods, RTMSStream, StreamObserver
+from rtms_client.webhooks import Notification, RTMSStarted
 
 if TYPE_CHECKING:
     from rtms_client._wire.outbound import MediaParams
@@ -52,7 +51,7 @@ _ENVIRONMENT: Final = (
 _DEFAULT_POLICY: Final = ReconnectPolicy()
 
 
-class RTMSClient(CallbackMethods):
+class RTMSClient(CallbackMethods, HookMethods):
     """Joins streams with the same credentials, parameters and callbacks.
 
     Args:
@@ -80,9 +79,13 @@ class RTMSClient(CallbackMethods):
         reconnect: When to try again after a connection broke; `None` makes every loss the end.
         on_reconnect: Called with a `ReconnectAttempt` before a try is planned; returns `None` to
             agree, another wait in seconds, or `False` to give up. Must not block.
+        max_streams: Streams at a time at most; more are refused. `None` for no limit.
+        arbiter: Chooses among the streams of one meeting that notifications announce, see
+            `rtms_client.manager`.
 
     Raises:
-        InvalidParameters: No credentials, or an event that must not be subscribed.
+        InvalidParameters: No credentials, an event that must not be subscribed, or room for no
+            stream at all.
     """
 
     def __init__(  # noqa: PLR0913  # every option has a default and a name
@@ -107,6 +110,8 @@ class RTMSClient(CallbackMethods):
         id_key: str | None = None,
         reconnect: ReconnectPolicy | None = _DEFAULT_POLICY,
         on_reconnect: ReconnectHook | None = None,
+        max_streams: int | None = None,
+        arbiter: Arbiter = keep_all,
     ) -> None:
         media: Mapping[MediaType, MediaParams | None] = {
             MediaType.AUDIO: audio,
@@ -133,7 +138,14 @@ class RTMSClient(CallbackMethods):
         )
         self._connector = WebSocketConnector(network)
         self._callbacks: list[tuple[LaneKey, Callback]] = []
-        self._streams: dict[str, RTMSStream] = {}
+        self._hooks = Hooks()
+        if max_streams is not None and max_streams < 1:
+            raise InvalidParameters(
+                "max_streams", f"expected 1 or more, got {max_streams}", "None is no limit"
+            )
+        self._manager = StreamManager(
+            self.stream, self._hooks, self._settings.timeouts, arbiter, max_streams
+        )
 
     @classmethod
     def from_env(cls, **options: Any) -> Self:  # noqa: ANN401  # the options of the class
@@ -163,12 +175,53 @@ class RTMSClient(CallbackMethods):
             started: The parsed webhook, or a hand-made `StreamInfo`.
         """
         info = started if isinstance(started, StreamInfo) else started.stream
-        return RTMSStream(info, self._settings, self._connector, self._callbacks, self._streams)
+        return RTMSStream(info, self._settings, self._connector, self._callbacks, self._manager)
+
+    def notify(self, notification: Notification) -> None:
+        """Let what Zoom says have its effect; returns at once and may be called from any thread.
+
+        A started webhook joins its stream, or moves it when it is joined already; the others
+        interrupt or stop theirs. What was delivered before, comes too late or in the wrong order
+        is recognised, so pass on everything that `webhooks.receive` returns. Streams that are
+        joined this way serve the callbacks of the client and the handlers of `on_stream`.
+
+        Args:
+            notification: From `webhooks.receive`, `webhooks.parse` or Zoom's event WebSocket.
+
+        Raises:
+            InvalidParameters: It is no notification.
+            InvalidState: The client is not open: only inside of ``async with client`` somebody is
+                there to do it.
+        """
+        self._manager.notify(notification)
 
     @property
     def streams(self) -> Mapping[str, RTMSStream]:
         """The open streams by stream id."""
-        return dict(self._streams)
+        return dict(self._manager.streams)
+
+    def statistics(self) -> ClientStatistics:
+        """Return a snapshot of all counters."""
+        return attrs.evolve(self._manager.statistics)
+
+    async def drain(self, deadline_s: float) -> None:
+        """Join no more streams, and wait until those there have ended.
+
+        Streams may end by themselves, and their handlers with them. What is left shortly before
+        the deadline is closed gracefully, and what is left then is cut off. For deploys: call it
+        when the process is told to stop, then leave ``async with client``.
+
+        Args:
+            deadline_s: When this returns at the latest, in seconds from now.
+
+        Raises:
+            InvalidParameters: The deadline is no positive number.
+        """
+        if not deadline_s > 0:
+            raise InvalidParameters(
+                "deadline_s", f"expected more than 0, got {deadline_s}", "use close() to end now"
+            )
+        await self._manager.drain(deadline_s)
 
     def observe(self, make: Callable[[RTMSStream], StreamObserver]) -> None:
         """Let observers be told what happens to the streams, those that are open included.
@@ -179,14 +232,18 @@ class RTMSClient(CallbackMethods):
             make: Called with each stream when it is opened; returns its observer.
         """
         self._settings.observers.append(make)
-        for stream in self._streams.values():
+        for stream in self._manager.streams.values():
             stream.observe(make)
 
     async def close(self) -> None:
-        """Close all open streams gracefully, at the same time; may be called more than once."""
-        await asyncio.gather(*(stream.close() for stream in self._streams.values()))
+        """Close all open streams gracefully, at the same time; may be called more than once.
+
+        Handlers that do not end with their streams are cancelled, except one that calls this.
+        """
+        await self._manager.close()
 
     async def __aenter__(self) -> Self:
+        self._manager.bind()
         return self
 
     async def __aexit__(
@@ -209,7 +266,7 @@ class RTMSClient(CallbackMethods):
     @override
     def __repr__(self) -> str:
         media = ", ".join(key_name(medium) for medium in self._settings.params)
-        return f"<RTMSClient {media or 'events only'}, {len(self._streams)} open>"
+        return f"<RTMSClient {media or 'events only'}, {len(self._manager.streams)} open>"
 
 
 def _credentials(

@@ -1,13 +1,11 @@
 """One live stream: iterators, callbacks, control and facts."""
 
 import asyncio
-import random
 import time
-from collections.abc import Awaitable, Callable, Iterable, Mapping, MutableMapping
+from collections.abc import Callable, Iterable, Mapping
 from types import TracebackType
-from typing import Any, Final, Self, TypeVar, cast
+from typing import Any, Protocol, Self, TypeVar, cast
 
-import attrs
 from typing_extensions import override
 
 from rtms_client._runtime.buffers import (
@@ -18,23 +16,14 @@ from rtms_client._runtime.buffers import (
 )
 from rtms_client._runtime.dispatch import Callback, CallbackRunner, callback_name
 from rtms_client._runtime.driver import Driver
-from rtms_client._runtime.hooks import Observers, StreamObserver, guarded
+from rtms_client._runtime.hooks import Observers, StreamObserver
 from rtms_client._runtime.iterators import ItemIterator
 from rtms_client._runtime.log import stream_log
 from rtms_client._runtime.scope import TaskScope
+from rtms_client._runtime.settings import StreamSettings, session_options
 from rtms_client._runtime.statistics import StreamStatistics, snapshot
 from rtms_client._transport import Connector
-from rtms_client._wire.outbound import MediaParams
-from rtms_client.config import (
-    Buffers,
-    Credentials,
-    CredentialsSource,
-    NetworkOptions,
-    ReconnectPolicy,
-    Signature,
-    StreamInfo,
-    Timeouts,
-)
+from rtms_client.config import StreamInfo
 from rtms_client.enums import MediaType, SessionState, StopReason, StreamState
 from rtms_client.events import Gap, GapCause, Participant, SessionEvent, StreamItem
 from rtms_client.exceptions import InternalError, InvalidParameters, InvalidState, RTMSError
@@ -51,18 +40,14 @@ from rtms_client.protocol import (
     EventSubscription,
     Granted,
     Phase,
-    SessionOptions,
     StreamSession,
 )
-from rtms_client.protocol.reconnect import ReconnectHook
-from rtms_client.signatures import handshake_signature
 
 __all__ = [
     "CallbackMethods",
     "ItemIterator",
     "RTMSStream",
     "StreamObserver",
-    "StreamSettings",
     "StreamStatistics",
 ]
 
@@ -118,25 +103,21 @@ class CallbackMethods:
         return callback
 
 
-@attrs.frozen(kw_only=True)
-class StreamSettings:
-    """Everything that a client decides for its streams."""
+class StreamOwner(Protocol):
+    """Knows all open streams of a client."""
 
-    credentials: CredentialsSource
-    params: Mapping[MediaType, MediaParams]
-    events: tuple[EventSubscription, ...] | None
-    network: NetworkOptions
-    timeouts: Timeouts
-    buffers: Buffers
-    unified: bool
-    strict: bool
-    buffer_data: bool
-    protocol_version: int
-    id_key: str | None
-    reconnect: ReconnectPolicy | None
-    on_reconnect: ReconnectHook | None
-    observers: list[Callable[["RTMSStream"], StreamObserver]] = attrs.field(factory=list[Any])
-    """What makes an observer for each stream; grows with `RTMSClient.observe`."""
+    def enter(self, stream: "RTMSStream") -> None:
+        """Take note of a stream that is about to be joined.
+
+        Raises:
+            InvalidState: It is open elsewhere.
+            StreamRefused: There is no room for it.
+        """
+        ...
+
+    def leave(self, stream: "RTMSStream") -> None:
+        """Take note that nothing of a stream is left."""
+        ...
 
 
 class RTMSStream(CallbackMethods):
@@ -152,13 +133,12 @@ class RTMSStream(CallbackMethods):
         settings: StreamSettings,
         connector: Connector,
         callbacks: Iterable[tuple[LaneKey, Callback]],
-        open_streams: MutableMapping[str, "RTMSStream"],
+        owner: StreamOwner,
     ) -> None:
-        self.info: Final = info
-        """What the stream was joined with."""
+        self._info = info
         self._settings = settings
         self._connector = connector
-        self._open_streams = open_streams
+        self._owner = owner
         self._log = stream_log(info.stream_id)
         self._observers = Observers(self._log)
         self._scope = TaskScope(f"rtms {info.stream_id}", self._task_failed)
@@ -172,6 +152,8 @@ class RTMSStream(CallbackMethods):
         self._driver: Driver | None = None
         self._unwanted = False
         """Whether it was closed before there was anything to close."""
+        self._entered = False
+        """Whether the owner knows it as open."""
         self._placed_ms = info.event_ts_ms
         """Time of the newest webhook that said where the stream is; webhooks may overtake."""
 
@@ -197,18 +179,17 @@ class RTMSStream(CallbackMethods):
         Raises:
             RTMSError: The stream cannot be joined; the subclass says why.
             InvalidState: The stream was opened before, or the client has it open elsewhere.
+            StreamRefused: The client has as many streams as it may, or is being drained.
         """
         if self._driver is not None:
             raise InvalidState("open a stream twice", self.state.name, "make a new stream")
-        if self.info.stream_id in self._open_streams:
-            raise InvalidState(
-                "open a stream twice", "open", "a stream has one owner: use client.streams[...]"
-            )
-        self._open_streams[self.info.stream_id] = self
+        self._owner.enter(self)
+        self._entered = True
         for make in self._settings.observers:
             self.observe(make)
         try:
-            self._session = StreamSession(self.info, await self._options())
+            options = await session_options(self._settings, self._info, self._log)
+            self._session = StreamSession(self._info, options)
             self._driver = Driver(
                 self._session,
                 self._connector,
@@ -243,10 +224,17 @@ class RTMSStream(CallbackMethods):
                 self._driver.close()
                 await asyncio.shield(self._driver.ended)
                 await self._scope.wait(self._settings.timeouts.drain_s)
-            elif self._open_streams.get(self.info.stream_id) is self:
+            elif self._entered:
                 self._unwanted = True  # its credentials are being looked up
         finally:
             await self._shut_down()
+
+    def leave(self) -> None:
+        """Begin to end the stream gracefully, without waiting; `wait_ended` or `close` waits."""
+        if self._driver is not None:
+            self._driver.close()
+        else:
+            self._unwanted = True
 
     async def wait_ended(self) -> None:
         """Wait for the end of the stream; for applications that only use callbacks.
@@ -266,31 +254,10 @@ class RTMSStream(CallbackMethods):
             for name in await self._scope.aclose():
                 self._log.warning("%s does not end although it was cancelled; left alone", name)
         finally:
-            if self._open_streams.get(self.info.stream_id) is self:
-                del self._open_streams[self.info.stream_id]
+            if self._entered:
+                self._entered = False
+                self._owner.leave(self)
                 self._observers.tell(lambda one: one.closed())
-
-    async def _options(self) -> SessionOptions:
-        settings = self._settings
-        found = settings.credentials
-        if callable(found):
-            given = found(self.info)
-            found = await given if isinstance(given, Awaitable) else given
-        return SessionOptions(
-            params=settings.params,
-            sign=_signer(found, self.info),
-            events=settings.events,
-            network=settings.network,
-            timeouts=settings.timeouts,
-            unified=settings.unified,
-            strict=settings.strict,
-            buffer_data=settings.buffer_data,
-            protocol_version=settings.protocol_version,
-            id_key=settings.id_key,
-            reconnect=settings.reconnect,
-            on_reconnect=guarded(settings.on_reconnect, self._log),
-            dice=random.random,
-        )
 
     def _task_failed(self, error: BaseException) -> None:
         """End the stream with an error of ours when a task of ours has a fault."""
@@ -443,10 +410,15 @@ class RTMSStream(CallbackMethods):
             InvalidState: The stream is not open.
             HostNotAllowed: No URL may be opened; the stream stays where it is.
         """
-        _, driver = self._opened("move")
-        if not self._is_late(info.event_ts_ms):
+        opening = self._entered and self._driver is None  # its credentials are being looked up
+        driver = None if opening else self._opened("move")[1]
+        if self._is_late(info.event_ts_ms):
+            return
+        if driver is None:
+            self._info = info
+        else:
             driver.moved(info.server_urls)
-            self._placed_ms = info.event_ts_ms or self._placed_ms
+        self._placed_ms = info.event_ts_ms or self._placed_ms
 
     def interrupted(
         self, server_urls: Iterable[str] = (), *, event_ts_ms: int | None = None
@@ -518,6 +490,16 @@ class RTMSStream(CallbackMethods):
     # --- facts -----------------------------------------------------------------------------------
 
     @property
+    def info(self) -> StreamInfo:
+        """What the stream was joined with."""
+        return self._info
+
+    @property
+    def has_callbacks(self) -> bool:
+        """Whether callbacks receive what this stream delivers."""
+        return bool(self._callbacks or self._runners)
+
+    @property
     def state(self) -> Phase:
         """Where the stream stands."""
         return Phase.IDLE if self._session is None else self._session.phase
@@ -564,24 +546,3 @@ class RTMSStream(CallbackMethods):
     @override
     def __repr__(self) -> str:
         return f"<RTMSStream {self.info.stream_id} {self.state.value}>"
-
-
-def _signer(found: object, info: StreamInfo) -> Callable[[str], str]:
-    """Return the function that signs for a product id.
-
-    Raises:
-        InvalidParameters: What was passed, or looked up, are no credentials.
-    """
-    match found:
-        case Signature(value=value):
-            return lambda _: value
-        case Credentials(client_id=client_id, client_secret=secret):
-            return lambda product_id: handshake_signature(
-                client_id, secret, product_id, info.stream_id
-            )
-        case _:
-            raise InvalidParameters(
-                "credentials",
-                f"expected Credentials or a Signature, got {type(found).__name__}",
-                "check what was passed, or what the function that was passed returns",
-            )

@@ -17,6 +17,7 @@ SAMPLES: tuple[ex.RTMSError, ...] = (
     ex.InvalidParameters("AudioParams.codec", "expected a codec, got JPG", "use L16"),
     ex.HostNotAllowed("wss://evil.test", "expected a host of zoom.us or a subdomain"),
     ex.InvalidState("close", "IDLE", "start first"),
+    ex.StreamRefused("stream-1", "draining", None),
     ex.RemoteProtocolError("a JSON object", "a JSON list"),
     ex.UnsupportedMessageFormat("a JSON object", "bytes that are not UTF-8"),
     ex.HandshakeRejected("signaling", StatusCode.INVALID_PAYLOAD, "no id"),
@@ -63,6 +64,10 @@ TEXTS = {
         "genuine, and if it is, extend NetworkOptions.allowed_hosts"
     ),
     ex.InvalidState: "cannot close in state IDLE; start first",
+    ex.StreamRefused: (
+        "stream stream-1: expected no new stream while the client is being drained; another "
+        "process may join it"
+    ),
     ex.RemoteProtocolError: "expected a JSON object, got a JSON list",
     ex.UnsupportedMessageFormat: "expected a JSON object, got bytes that are not UTF-8",
     ex.HandshakeRejected: (

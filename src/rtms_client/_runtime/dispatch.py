@@ -12,7 +12,7 @@ from rtms_client._runtime.log import Log
 from rtms_client.exceptions import RTMSError
 from rtms_client.frames import Item
 
-__all__ = ["Callback", "CallbackRunner", "callback_name"]
+__all__ = ["Callback", "CallbackRunner", "callback_name", "is_async"]
 
 Callback: TypeAlias = Callable[[Any, Any], Awaitable[None] | None]
 """Called with an item and the stream; may be a coroutine function."""
@@ -21,13 +21,14 @@ _BATCH: Final = 2048  # one turn of the event loop brings some hundred frames
 _BATCH_BYTES: Final = 1024 * 1024
 
 
-def callback_name(callback: Callback) -> str:
+def callback_name(callback: Callable[..., object]) -> str:
     """Return a name for logs and statistics."""
     name = getattr(callback, "__qualname__", None) or type(callback).__qualname__
     return f"{getattr(callback, '__module__', '?')}.{name}"
 
 
-def _is_async(callback: Callback) -> bool:
+def is_async(callback: Callable[..., object]) -> bool:
+    """Tell whether to call on the event loop: a coroutine function, or an object that is one."""
     call = getattr(callback, "__call__", None)  # noqa: B004  # an object with an async __call__
     return inspect.iscoroutinefunction(callback) or inspect.iscoroutinefunction(call)
 
@@ -59,7 +60,7 @@ class CallbackRunner:
         self.name = callback_name(callback)
         self.errors = 0
         self._callback = callback
-        self._is_async = _is_async(callback)
+        self._is_async = is_async(callback)
         self._stream = stream
         self._mailbox = mailbox
         self._log = log

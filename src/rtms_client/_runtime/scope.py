@@ -1,13 +1,33 @@
 """The only place where tasks begin; no task outlives its scope."""
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Generator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any, Final
 
-__all__ = ["TaskScope"]
+__all__ = ["TaskScope", "sparing_caller"]
 
 _ROUNDS: Final = 3
-_ROUND_S: Final = 0.2
+_PATIENCE_S: Final = 0.6
+
+_spared: ContextVar[frozenset[asyncio.Task[Any]]] = ContextVar("spared", default=frozenset())
+"""Tasks that wait for what is done on their behalf, and must therefore not be cancelled by it."""
+
+
+@contextmanager
+def sparing_caller() -> Generator[None]:
+    """Let no task that begins in here wait for, or cancel, the task that begins it.
+
+    A callback may thereby close all streams of a client, its own included.
+    """
+    caller = asyncio.current_task()
+    callers = frozenset[asyncio.Task[Any]]() if caller is None else frozenset({caller})
+    token = _spared.set(_spared.get() | callers)
+    try:
+        yield
+    finally:
+        _spared.reset(token)
 
 
 class TaskScope:
@@ -46,10 +66,13 @@ class TaskScope:
         if tasks := self._others():
             await asyncio.wait(tasks, timeout=timeout_s)
 
-    async def aclose(self) -> list[str]:
+    async def aclose(self, patience_s: float = _PATIENCE_S) -> list[str]:
         """Cancel all tasks and wait for them, also while being cancelled.
 
         The calling task is spared, for a callback may close its own stream.
+
+        Args:
+            patience_s: How long to wait for tasks that hold out, in seconds.
 
         Returns:
             Names of tasks that are still there, because user code in them holds out against
@@ -63,7 +86,7 @@ class TaskScope:
             for task in tasks:
                 task.cancel()
             try:
-                await asyncio.wait(tasks, timeout=_ROUND_S)
+                await asyncio.wait(tasks, timeout=patience_s / _ROUNDS)
             except asyncio.CancelledError as error:
                 cancellation = error
         if cancellation is not None:
@@ -71,4 +94,4 @@ class TaskScope:
         return sorted(task.get_name() for task in self._others())
 
     def _others(self) -> set[asyncio.Task[None]]:
-        return self._tasks - {asyncio.current_task()}
+        return self._tasks - {asyncio.current_task()} - _spared.get()

@@ -6,7 +6,8 @@
     ├── LocalProtocolError               our caller asked for something impossible
     │   ├── InvalidParameters            (a ValueError) forbidden value or combination
     │   ├── HostNotAllowed               server URL outside the allow-list
-    │   └── InvalidState                 not possible in this state of the stream
+    │   ├── InvalidState                 not possible in this state of the stream
+    │   └── StreamRefused                a stream that this client does not join
     ├── RemoteProtocolError              the server broke the protocol
     │   └── UnsupportedMessageFormat     a message that is not JSON, perhaps of a newer protocol
     ├── HandshakeRejected                the server said no
@@ -104,6 +105,7 @@ __all__ = [
     "ServerFault",
     "StreamLost",
     "StreamNotFound",
+    "StreamRefused",
     "StreamStopped",
     "TokenUnavailable",
     "UnsupportedMessageFormat",
@@ -186,6 +188,38 @@ class InvalidState(LocalProtocolError):
     @override
     def __str__(self) -> str:
         return f"cannot {self.operation} in state {self.state}; {self.hint}"
+
+
+_REFUSALS: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        "arbiter": "expected a stream that the arbiter keeps, got another one of the same meeting; "
+        "RTMSClient(arbiter=...) decides",
+        "draining": "expected no new stream while the client is being drained; another process "
+        "may join it",
+        "limit": "expected at most {limit} streams at a time, got one more; raise "
+        "RTMSClient(max_streams=...), or let another process join it",
+    }
+)
+
+
+class StreamRefused(LocalProtocolError):
+    """This client does not join a stream that was announced.
+
+    Args:
+        stream_id: The stream.
+        reason: ``limit``, ``draining`` or ``arbiter``.
+        limit: How many streams the client may have; `None` when that is not the reason.
+    """
+
+    def __init__(self, stream_id: str, reason: str, limit: int | None) -> None:
+        super().__init__(stream_id, reason, limit)
+        self.stream_id = stream_id
+        self.reason = reason
+        self.limit = limit
+
+    @override
+    def __str__(self) -> str:
+        return f"stream {self.stream_id}: {_REFUSALS[self.reason].format(limit=self.limit)}"
 
 
 class UnsupportedMessageFormat(RemoteProtocolError):

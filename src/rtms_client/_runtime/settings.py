@@ -1,0 +1,106 @@
+"""What a client decides for its streams, and what follows from it for one of them."""
+
+import random
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
+
+import attrs
+
+from rtms_client._runtime.hooks import StreamObserver, guarded
+from rtms_client._runtime.log import Log
+from rtms_client._wire.outbound import MediaParams
+from rtms_client.config import (
+    Buffers,
+    Credentials,
+    CredentialsSource,
+    NetworkOptions,
+    ReconnectPolicy,
+    Signature,
+    StreamInfo,
+    Timeouts,
+)
+from rtms_client.enums import MediaType
+from rtms_client.exceptions import InvalidParameters
+from rtms_client.protocol import EventSubscription, SessionOptions
+from rtms_client.protocol.reconnect import ReconnectHook
+from rtms_client.signatures import handshake_signature
+
+__all__ = ["StreamSettings", "find_signer", "session_options"]
+
+
+@attrs.frozen(kw_only=True)
+class StreamSettings:
+    """Everything that a client decides for its streams."""
+
+    credentials: CredentialsSource
+    params: Mapping[MediaType, MediaParams]
+    events: tuple[EventSubscription, ...] | None
+    network: NetworkOptions
+    timeouts: Timeouts
+    buffers: Buffers
+    unified: bool
+    strict: bool
+    buffer_data: bool
+    protocol_version: int
+    id_key: str | None
+    reconnect: ReconnectPolicy | None
+    on_reconnect: ReconnectHook | None
+    observers: list[Callable[[Any], StreamObserver]] = attrs.field(factory=list[Any])
+    """What makes an observer for each stream; grows with `RTMSClient.observe`."""
+
+
+async def session_options(settings: StreamSettings, info: StreamInfo, log: Log) -> SessionOptions:
+    """Return the options of one stream.
+
+    Raises:
+        InvalidParameters: There are no credentials for it.
+    """
+    return SessionOptions(
+        params=settings.params,
+        sign=await find_signer(settings, info),
+        events=settings.events,
+        network=settings.network,
+        timeouts=settings.timeouts,
+        unified=settings.unified,
+        strict=settings.strict,
+        buffer_data=settings.buffer_data,
+        protocol_version=settings.protocol_version,
+        id_key=settings.id_key,
+        reconnect=settings.reconnect,
+        on_reconnect=guarded(settings.on_reconnect, log),
+        dice=random.random,
+    )
+
+
+async def find_signer(settings: StreamSettings, info: StreamInfo) -> Callable[[str], str]:
+    """Return the function that signs for a product id; finding the credentials may take a while.
+
+    Raises:
+        InvalidParameters: What was passed, or looked up, are no credentials.
+    """
+    found = settings.credentials
+    if callable(found):
+        given = found(info)
+        found = await given if isinstance(given, Awaitable) else given
+    return _signer(found, info)
+
+
+def _signer(found: object, info: StreamInfo) -> Callable[[str], str]:
+    """Return the function that signs for a product id.
+
+    Raises:
+        InvalidParameters: What was passed, or looked up, are no credentials.
+    """
+    match found:
+        case Signature(value=value):
+            return lambda _: value
+        case Credentials(client_id=client_id, client_secret=secret):
+            return lambda product_id: handshake_signature(
+                client_id, secret, product_id, info.stream_id
+            )
+        case _:
+            raise InvalidParameters(
+                "credentials",
+                f"expected Credentials or a Signature, got {type(found).__name__}",
+                "check what was passed, or what the function that was passed returns",
+            )
