@@ -194,6 +194,8 @@ TEXTS = {
 }
 
 RETRYABLE = {
+    ex.EventSocketLost,
+    ex.TokenUnavailable,
     ex.DuplicateConnection,
     ex.ServerFault,
     ex.ConnectFailed,

@@ -16,6 +16,8 @@ class EventSocketLost(RTMSError):
         last: What the last try failed with.
     """
 
+    retryable = True
+
     def __init__(self, attempts: int, after_s: float, last: str) -> None:
         super().__init__(attempts, after_s, last)
         self.attempts = attempts
