@@ -83,7 +83,7 @@ def _core(field: str, unit: str, text: str, *attributes: str) -> Metric:
 def _buffer(field: str, unit: str, text: str, *, widest: bool = False) -> Metric:
     return Metric(
         name=f"rtms.buffers.{field}",
-        kind="counter" if field == "dropped" else "gauge",
+        kind="counter" if field in {"dropped", "episodes"} else "gauge",
         unit=unit,
         source=f"buffers[].{field}",
         help=text,
@@ -109,8 +109,10 @@ METRICS: Final[tuple[Metric, ...]] = (
     _buffer("bytes", "By", "Bytes waiting for their consumer."),
     _buffer("high_water_items", "{item}", "Most items that ever waited.", widest=True),
     _buffer("high_water_bytes", "By", "Most bytes that ever waited.", widest=True),
-    _buffer("lag_ms", "", "From the oldest to the newest item waiting.", widest=True),
+    _buffer("lag_ms", "", "How long the oldest item has been waiting.", widest=True),
+    _buffer("longest_wait_ms", "", "Longest wait of any item.", widest=True),
     _buffer("dropped", "{item}", "Items dropped because a consumer was too slow."),
+    _buffer("episodes", "{episode}", "How often a buffer got full."),
     Metric(
         name="rtms.callback_errors",
         kind="counter",

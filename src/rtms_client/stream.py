@@ -268,14 +268,18 @@ class RTMSStream(CallbackMethods):
 
     def _dropping(self, lane: Lane) -> None:
         self._log.warning(
-            "%s is too slow for %s: its buffer is full (%d items, %d bytes), policy %s applies",
+            "%s is too slow for %s: its buffer is full (%d items, %d bytes), policy %s applies; "
+            "it is at %s",
             lane.consumer,
             key_name(lane.key),
             len(lane),
             lane.bytes,
             lane.limits.policy.value,
+            lane.blocked_at or "an unknown place",
         )
-        self._observers.event(Gap(media=lane.key, cause=GapCause.DROPPED, consumer=lane.consumer))
+        if lane.dropped:
+            gap = Gap(media=lane.key, cause=GapCause.DROPPED, consumer=lane.consumer)
+            self._observers.event(gap)
 
     # --- media -----------------------------------------------------------------------------------
 

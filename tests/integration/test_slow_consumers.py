@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import re
 import statistics
 import threading
 from collections.abc import Awaitable, Callable, Iterable
@@ -15,6 +16,7 @@ from rtms_client import (
     AudioParams,
     BufferLimits,
     Buffers,
+    ItemIterator,
     RTMSStream,
     TranscriptParams,
 )
@@ -177,8 +179,57 @@ async def test_slow_callback_is_warned_of_once(
             assert "buffer is full (50 items, " in warning.getMessage()
             assert "policy drop_oldest applies" in warning.getMessage()
             assert burden in warning.getMessage()
-            assert found.items == 50
-            assert found.dropped == 450
+            assert found.blocked_at is not None
+            assert re.fullmatch(
+                rf".*test_slow_consumers\.py:\d+ in Burdens\.{burden}", found.blocked_at
+            )
+            assert warning.getMessage().endswith(f"it is at {found.blocked_at}")
+            assert (found.items, found.dropped, found.episodes) == (50, 450, 1)
+
+
+async def test_lag(caplog: pytest.LogCaptureFixture) -> None:
+    """Statistics tell how long the oldest item has been waiting, and the longest wait so far."""
+    caplog.set_level(logging.WARNING)
+    async with (
+        FakeRTMSServer() as server,
+        stream_of(server, audio=AudioParams(), buffers=SMALL) as stream,
+    ):
+        await until(lambda: server.stream.takers(MediaType.AUDIO))
+        frames = stream.audio()
+        for number in range(3):
+            await server.stream.send_audio(FRAME, timestamp_ms=1790000000000 + 20 * number)
+        await until(lambda: buffer_of(stream, "iterator").lag_ms >= 50)
+        assert buffer_of(stream, "iterator").longest_wait_ms >= 50
+        await collect(frames, 3)
+        found = buffer_of(stream, "iterator")
+        assert (found.items, found.lag_ms) == (0, 0)
+        assert found.longest_wait_ms >= 50
+        assert (found.high_water_items, found.episodes, found.blocked_at) == (3, 0, None)
+    assert caplog.records == []
+
+
+async def test_loop_that_does_not_keep_up() -> None:
+    """Of a loop, too, the place is told where it is busy with something else than reading."""
+    done = asyncio.Event()
+
+    async def transcribe(frames: ItemIterator[AudioFrame]) -> None:
+        async for _ in frames:
+            await done.wait()
+
+    async with (
+        FakeRTMSServer() as server,
+        stream_of(server, audio=AudioParams(), buffers=SMALL) as stream,
+    ):
+        reading = asyncio.create_task(transcribe(stream.audio()))
+        await until(lambda: server.stream.takers(MediaType.AUDIO))
+        for number in range(100):
+            await server.stream.send_audio(FRAME, timestamp_ms=1790000000000 + 20 * number)
+        await until(lambda: buffer_of(stream, "iterator").episodes)
+        place = buffer_of(stream, "iterator").blocked_at
+        assert place is not None
+        assert re.fullmatch(r".*test_slow_consumers\.py:\d+ in .*transcribe", place)
+        done.set()
+    await reading
 
 
 @pytest.mark.parametrize("burden", ["raises", "raises_in_thread"])

@@ -2,9 +2,11 @@
 
 import asyncio
 import inspect
+import threading
 from collections import deque
 from collections.abc import Awaitable, Callable
 from concurrent.futures import Executor, ThreadPoolExecutor
+from time import monotonic
 from typing import Any, Final, TypeAlias, cast
 
 from rtms_client._runtime.buffers import EndOfStream, Mailbox
@@ -94,9 +96,9 @@ class CallbackRunner:
 
     async def _call_in_thread(self, item: Item, thread: Executor) -> None:
         """Call with everything that waits, up to a batch: one hop to the thread for all."""
-        batch, size = [item], 0
+        batch, size, now = [item], 0, monotonic()
         while len(batch) < _BATCH and size < _BATCH_BYTES:
-            more = self._mailbox.pop()
+            more = self._mailbox.pop(now)
             if more is None:
                 break
             batch.append(more)
@@ -107,6 +109,7 @@ class CallbackRunner:
 
     def _call_all(self, batch: list[Item]) -> None:
         """Call in the thread; a plain function may still return an awaitable."""
+        self._mailbox.thread_ident = threading.get_ident()
         for item in batch:
             if self._over:
                 break
@@ -117,6 +120,7 @@ class CallbackRunner:
             else:
                 if inspect.isawaitable(result):
                     self._results.append(result)
+        self._mailbox.thread_ident = None
         if self._over:
             self._discard_results()
 

@@ -225,6 +225,8 @@ def test_overflow() -> None:
     assert "audio: expected the consumer to keep up, got 2 items (20 bytes) waiting" in str(
         overflow
     )
+    bench.publish(audio(5))
+    assert len(bench.dropping) == 1  # told once
 
 
 def test_statistics() -> None:
@@ -250,12 +252,14 @@ def test_statistics_of_consumers_that_are_gone() -> None:
     first, _second = (bench.hub.subscribe(name, [AUDIO]) for name in ("first", "second"))
     bench.publish(audio(1), audio(2), audio(3))
     bench.hub.release(first)
-    shown = [(one.medium, one.consumer, one.dropped) for one in bench.hub.statistics()]
+    shown = [
+        (one.medium, one.consumer, one.dropped, one.episodes) for one in bench.hub.statistics()
+    ]
     assert shown == [
-        ("audio", "second", 1),
-        ("transcript", "nobody", 0),
-        ("events", "nobody", 0),
-        ("audio", "closed", 1),
+        ("audio", "second", 1, 1),
+        ("transcript", "nobody", 0, 0),
+        ("events", "nobody", 0, 0),
+        ("audio", "closed", 1, 1),
     ]
 
 

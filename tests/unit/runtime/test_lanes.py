@@ -16,7 +16,7 @@ from rtms_client import (
     Unrecognized,
     VideoFrame,
 )
-from rtms_client._runtime.buffers import Lane, Put, key_name
+from rtms_client._runtime.lanes import Lane, Put, key_name
 from rtms_client.config import AudioFormat, PictureFormat, TranscriptFormat
 from rtms_client.events import FirstPacket, GapCause
 from rtms_client.frames import Item
@@ -388,21 +388,29 @@ def test_speakers_who_never_return_are_not_remembered_forever() -> None:
     assert last.count("1!") == 1
 
 
-def test_lag_is_the_time_that_waits() -> None:
-    """The lag goes from the oldest to the newest item, the one held behind a gap included."""
+def test_lag() -> None:
+    """The lag is how long the oldest item has been waiting, the one held behind a gap included."""
     one = lane(items=3)
-    assert one.lag_ms == 0
+    assert one.lag_s(100.0) == 0.0
     for number in (1, 2, 3, 4):  # the first is dropped
-        one.put(audio(number), 10)
-    assert one.lag_ms == 2000
-    assert isinstance(one.pop(), Gap)
-    assert one.lag_ms == 2000
-    one.pop()
-    assert one.lag_ms == 1000
+        one.put(audio(number), 10, 10.0 * number)
+    assert one.lag_s(100.0) == 80.0
+    assert isinstance(one.pop(100.0), Gap)
+    assert one.lag_s(100.0) == 80.0
+    one.pop(100.0)
+    assert one.lag_s(100.0) == 70.0
+    assert one.lag_s(29.0) == 0.0  # a clock that was read before
 
 
-def test_lag_of_what_has_no_time() -> None:
-    """Events without time stamps have no lag."""
-    one = lane(key=None)
-    one.put(Unrecognized(sequence=1, problem="odd"), 10)
-    assert one.lag_ms == 0
+def test_longest_wait() -> None:
+    """The longest wait is that of an item that was taken, dropped, or still waits."""
+    one = lane(items=2)
+    one.put(audio(1), 10, 1.0)
+    one.pop(1.5)
+    assert one.statistics(9.0).longest_wait_ms == 500
+    one.put(audio(2), 10, 9.0)
+    assert one.statistics(9.75).longest_wait_ms == 750
+    one.put(audio(3), 10, 9.75)
+    one.put(audio(4), 10, 11.0)  # drops the second
+    assert (one.dropped, one.statistics(11.0).longest_wait_ms) == (1, 2000)
+    assert one.statistics(11.0).lag_ms == 1250

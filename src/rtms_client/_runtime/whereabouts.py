@@ -1,0 +1,71 @@
+"""Where user code is at this moment: for telling what keeps a slow consumer busy."""
+
+import os
+import sys
+import sysconfig
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import FrameType
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    import asyncio
+
+__all__ = ["of_task", "of_thread"]
+
+_DEPTH: Final = 200
+_WAITS: Final = (("cr_frame", "cr_await"), ("gi_frame", "gi_yieldfrom"), ("ag_frame", "ag_await"))
+
+
+def _folders(*names: str) -> tuple[str, ...]:
+    return tuple({f"{sysconfig.get_path(name)}{os.sep}" for name in names})
+
+
+_PACKAGE: Final = f"{Path(__file__).parents[1]}{os.sep}"
+_INSTALLED: Final = _folders("purelib", "platlib")
+_LIBRARIES: Final = ("<frozen ", *_folders("stdlib", "platstdlib"), *_INSTALLED)
+
+
+def of_task(task: "asyncio.Task[None]") -> str | None:
+    """Return file, line and name of the function in which a task waits; `None` when unknown."""
+    return _place([*_awaited(task.get_coro())])
+
+
+def of_thread(ident: int) -> str | None:
+    """Return file, line and name of the function that a thread runs; `None` when unknown."""
+    frames_of: Callable[[], dict[int, FrameType]] = vars(sys)["_current_frames"]  # documented
+    frame = frames_of().get(ident)
+    frames: list[FrameType] = []
+    while frame is not None and len(frames) < _DEPTH:
+        frames.append(frame)
+        frame = frame.f_back
+    return _place(frames[::-1])
+
+
+def _awaited(awaitable: object) -> Iterator[FrameType]:
+    """Yield the frames of coroutines and generators that await each other, outermost first."""
+    while True:
+        found = [names for names in _WAITS if getattr(awaitable, names[0], None) is not None]
+        if not found:
+            return
+        [(frame_name, next_name)] = found
+        yield getattr(awaitable, frame_name)
+        awaitable = getattr(awaitable, next_name)
+
+
+def _place(frames: list[FrameType]) -> str | None:
+    """Describe the innermost frame of the user; those of libraries below it say less.
+
+    Code that is installed like a library has no such frame: then the outermost one is its own.
+    """
+    others = [frame for frame in frames if not _lies_in(frame, (_PACKAGE,))]
+    own = [frame for frame in others if not _lies_in(frame, _LIBRARIES)]
+    installed = [frame for frame in others if _lies_in(frame, _INSTALLED)]
+    for frame in (*own[-1:], *installed[:1]):
+        code = frame.f_code
+        return f"{code.co_filename}:{frame.f_lineno} in {code.co_qualname}"
+    return None
+
+
+def _lies_in(frame: FrameType, folders: tuple[str, ...]) -> bool:
+    return frame.f_code.co_filename.startswith(folders)
