@@ -4,8 +4,7 @@ import time
 from collections.abc import Callable
 from typing import Final, Protocol, TextIO
 
-from rtms_client.media import SessionClock
-
+from .clock import SessionClock
 from .tally import Line, Tally
 from .text import clock_time
 

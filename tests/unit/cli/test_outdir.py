@@ -36,20 +36,19 @@ def refusal(folder: Path, *, replace: bool = True) -> str:
 def test_a_new_folder_is_made(tmp_path: Path) -> None:
     """Folders above it too."""
     folder = tmp_path / "a" / "b"
-    prepare_folder(folder, replace=False)
+    assert prepare_folder(folder, replace=False) == []
     assert folder.is_dir()
 
 
 def test_an_empty_folder_is_fine(tmp_path: Path) -> None:
     """There is nothing to lose in it."""
-    prepare_folder(tmp_path, replace=False)
-    assert list(tmp_path.iterdir()) == []
+    assert prepare_folder(tmp_path, replace=False) == []
 
 
 def test_an_earlier_recording_is_named_not_deleted(tmp_path: Path) -> None:
     """Its files go when the new recording begins, and not when it cannot be joined."""
     fill(tmp_path, *RECORDING)
-    prepare_folder(tmp_path, replace=True)
+    assert [path.name for path in prepare_folder(tmp_path, replace=True)] == sorted(RECORDING)
     assert len(list(tmp_path.iterdir())) == len(RECORDING)
 
 
