@@ -34,7 +34,7 @@ from rtms_client.manager._shell import StreamManager
 from rtms_client.protocol import EventSubscription
 from rtms_client.protocol.options import check_subscriptions
 from rtms_client.protocol.reconnect import ReconnectHook
-from rtms_client.stream import CallbackMethods, RTMSStream, StreamObserver
+from rtms_client.stream import CallbackMethods, RTMSStream, SessionFactory, StreamObserver
 from rtms_client.webhooks import Notification, RTMSStarted
 
 if TYPE_CHECKING:
@@ -82,6 +82,8 @@ class RTMSClient(CallbackMethods, HookMethods):
         max_streams: Streams at a time at most; more are refused. `None` for no limit.
         arbiter: Chooses among the streams of one meeting that notifications announce, see
             `rtms_client.manager`.
+        session_factory: Makes the state machine of each stream instead of the library, to watch
+            it: a `rtms_client.testing.WireRecorder` writes down the wire.
 
     Raises:
         InvalidParameters: No credentials, an event that must not be subscribed, or room for no
@@ -112,6 +114,7 @@ class RTMSClient(CallbackMethods, HookMethods):
         on_reconnect: ReconnectHook | None = None,
         max_streams: int | None = None,
         arbiter: Arbiter = keep_all,
+        session_factory: SessionFactory | None = None,
     ) -> None:
         media: Mapping[MediaType, MediaParams | None] = {
             MediaType.AUDIO: audio,
@@ -135,6 +138,7 @@ class RTMSClient(CallbackMethods, HookMethods):
             id_key=id_key,
             reconnect=reconnect,
             on_reconnect=on_reconnect,
+            session_factory=session_factory,
         )
         self._connector = WebSocketConnector(network)
         self._callbacks: list[tuple[LaneKey, Callback]] = []

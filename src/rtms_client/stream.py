@@ -4,7 +4,7 @@ import asyncio
 import time
 from collections.abc import Callable, Iterable, Mapping
 from types import TracebackType
-from typing import Any, Protocol, Self, TypeVar, cast
+from typing import Any, Protocol, Self, TypeAlias, TypeVar, cast
 
 from typing_extensions import override
 
@@ -40,6 +40,7 @@ from rtms_client.protocol import (
     EventSubscription,
     Granted,
     Phase,
+    SessionOptions,
     StreamSession,
 )
 
@@ -47,6 +48,7 @@ __all__ = [
     "CallbackMethods",
     "ItemIterator",
     "RTMSStream",
+    "SessionFactory",
     "StreamObserver",
     "StreamStatistics",
 ]
@@ -189,7 +191,12 @@ class RTMSStream(CallbackMethods):
             self.observe(make)
         try:
             options = await session_options(self._settings, self._info, self._log)
-            self._session = StreamSession(self._info, options)
+            make_session = self._settings.session_factory
+            self._session = (
+                StreamSession(self._info, options)
+                if make_session is None
+                else make_session(self, options)
+            )
             self._driver = Driver(
                 self._session,
                 self._connector,
@@ -550,3 +557,7 @@ class RTMSStream(CallbackMethods):
     @override
     def __repr__(self) -> str:
         return f"<RTMSStream {self.info.stream_id} {self.state.value}>"
+
+
+SessionFactory: TypeAlias = Callable[[RTMSStream, SessionOptions], StreamSession]
+"""Makes the state machine of a stream, to watch it; see `rtms_client.testing.WireRecorder`."""

@@ -21,7 +21,7 @@ from rtms_client.config import (
 )
 from rtms_client.enums import MediaType
 from rtms_client.exceptions import InvalidParameters
-from rtms_client.protocol import EventSubscription, SessionOptions
+from rtms_client.protocol import EventSubscription, SessionOptions, StreamSession
 from rtms_client.protocol.reconnect import ReconnectHook
 from rtms_client.signatures import handshake_signature
 
@@ -47,6 +47,8 @@ class StreamSettings:
     on_reconnect: ReconnectHook | None
     observers: list[Callable[[Any], StreamObserver]] = attrs.field(factory=list[Any])
     """What makes an observer for each stream; grows with `RTMSClient.observe`."""
+    session_factory: Callable[[Any, SessionOptions], StreamSession] | None = None
+    """Makes the state machine of each stream, to watch it."""
 
 
 async def session_options(settings: StreamSettings, info: StreamInfo, log: Log) -> SessionOptions:
@@ -55,9 +57,10 @@ async def session_options(settings: StreamSettings, info: StreamInfo, log: Log) 
     Raises:
         InvalidParameters: There are no credentials for it.
     """
+    sign, secret = await find_signer(settings, info)
     return SessionOptions(
         params=settings.params,
-        sign=await find_signer(settings, info),
+        sign=sign,
         events=settings.events,
         network=settings.network,
         timeouts=settings.timeouts,
@@ -69,11 +72,16 @@ async def session_options(settings: StreamSettings, info: StreamInfo, log: Log) 
         reconnect=settings.reconnect,
         on_reconnect=guarded(settings.on_reconnect, log),
         dice=random.random,
+        secrets=(secret,),
     )
 
 
-async def find_signer(settings: StreamSettings, info: StreamInfo) -> Callable[[str], str]:
-    """Return the function that signs for a product id; finding the credentials may take a while.
+async def find_signer(
+    settings: StreamSettings, info: StreamInfo
+) -> tuple[Callable[[str], str], str]:
+    """Return the function that signs for a product id, and what it keeps secret.
+
+    Finding the credentials may take a while.
 
     Raises:
         InvalidParameters: What was passed, or looked up, are no credentials.
@@ -85,19 +93,21 @@ async def find_signer(settings: StreamSettings, info: StreamInfo) -> Callable[[s
     return _signer(found, info)
 
 
-def _signer(found: object, info: StreamInfo) -> Callable[[str], str]:
-    """Return the function that signs for a product id.
+def _signer(found: object, info: StreamInfo) -> tuple[Callable[[str], str], str]:
+    """Return the function that signs for a product id, and what it keeps secret.
 
     Raises:
         InvalidParameters: What was passed, or looked up, are no credentials.
     """
     match found:
         case Signature(value=value):
-            return lambda _: value
+            return (lambda _: value), value
         case Credentials(client_id=client_id, client_secret=secret):
-            return lambda product_id: handshake_signature(
-                client_id, secret, product_id, info.stream_id
-            )
+            return (
+                lambda product_id: handshake_signature(
+                    client_id, secret, product_id, info.stream_id
+                )
+            ), secret
         case _:
             raise InvalidParameters(
                 "credentials",

@@ -70,6 +70,8 @@ class SessionOptions:
     """Asked before a try is planned."""
     dice: Callable[[], float] = attrs.field(default=_no_chance, repr=False)
     """Random numbers from 0 to 1 for the jitter."""
+    secrets: tuple[str, ...] = attrs.field(default=(), repr=False)
+    """What an observer of the session must not write down."""
 
 
 @attrs.frozen

@@ -12,6 +12,7 @@ from ._meeting import (
     AudioPacket,
     Caption,
     Chat,
+    Hangup,
     MeetingItem,
     MeetingScript,
     Person,
@@ -31,12 +32,14 @@ from ._meeting_builders import (
     silent_meeting,
     tone_meeting,
 )
+from ._recording import Recording, RecordingStep, RecordingUnreadable
 from ._server import FakeRTMSServer
 from ._server_connection import FakeConnection, FaultHook
 from ._server_log import LogEntry, Violation, ViolationKind
 from ._server_settings import EVERY_MEDIUM, NEVER, StreamOptions, StreamSettings, Timing, Variations
 from ._server_stream import FakeStream
 from ._server_webhooks import SignedWebhook, sign_webhook
+from ._wire_recorder import WireRecorder
 
 __all__ = [
     "ADA",
@@ -57,12 +60,16 @@ __all__ = [
     "FaultInjector",
     "FaultKind",
     "FaultPlan",
+    "Hangup",
     "LogEntry",
     "MeetingItem",
     "MeetingScript",
     "Person",
     "Picture",
     "RawMessage",
+    "Recording",
+    "RecordingStep",
+    "RecordingUnreadable",
     "SessionEvent",
     "SignedWebhook",
     "Speech",
@@ -74,6 +81,7 @@ __all__ = [
     "Variations",
     "Violation",
     "ViolationKind",
+    "WireRecorder",
     "bulk_audio",
     "bulk_captions",
     "bulk_chat",

@@ -29,6 +29,7 @@ __all__ = [
     "AudioPacket",
     "Caption",
     "Chat",
+    "Hangup",
     "MeetingItem",
     "MeetingScript",
     "Person",
@@ -166,10 +167,32 @@ class RawMessage:
     at_ms: int
     message: Mapping[str, object] | str | bytes
     socket: str = "signaling"
+    optional: bool = False
+    """Leave it out while the client has no such socket, instead of failing. A socket that a
+    `Hangup` closed is waited for, if the meeting has no pace."""
+
+
+@attrs.frozen(kw_only=True)
+class Hangup:
+    """The server closes a socket; nothing happens if the client has no such socket."""
+
+    at_ms: int
+    socket: str = "signaling"
+    code: int = 1000
+    """Close code; 1005 and 1006 stand for a connection that is reset without a close frame."""
+    reason: str = ""
 
 
 MeetingItem: TypeAlias = (
-    SessionEvent | Speech | AudioPacket | Picture | Caption | Chat | StateChange | RawMessage
+    SessionEvent
+    | Speech
+    | AudioPacket
+    | Picture
+    | Caption
+    | Chat
+    | StateChange
+    | RawMessage
+    | Hangup
 )
 
 

@@ -12,6 +12,7 @@ from ._meeting import (
     AudioPacket,
     Caption,
     Chat,
+    Hangup,
     MeetingItem,
     MeetingScript,
     Person,
@@ -73,7 +74,7 @@ async def play(stream: "FakeStream", script: MeetingScript) -> None:
     for number, item in enumerate(timeline(script)):
         if pace is not None:
             await _until(started + item.at_ms / 1000 / pace)
-        elif not stream.media_ready.is_set():
+        elif not (stream.media_ready.is_set() or isinstance(item, RawMessage | Hangup)):
             await stream.media_ready.wait()
         if number % _YIELD_EVERY == 0:
             await asyncio.sleep(0)
@@ -99,7 +100,9 @@ async def perform(stream: "FakeStream", item: Slices | MeetingItem) -> None:
     elif isinstance(item, SessionEvent):
         stream.publish(item)
     elif isinstance(item, RawMessage):
-        await stream.send_raw(item.message, socket=item.socket)
+        await stream.play_raw(item)
+    elif isinstance(item, Hangup):
+        await stream.hang_up(item)
     else:
         await _change_state(stream, cast("StateChange", item))
 

@@ -22,9 +22,11 @@ from ._meeting import (
     AudioPacket,
     Caption,
     Chat,
+    Hangup,
     MeetingScript,
     Person,
     Picture,
+    RawMessage,
     SessionEvent,
 )
 from ._server_connection import FakeConnection
@@ -39,6 +41,8 @@ __all__ = ["FakeStream"]
 _AUTOMATIC: Final = frozenset(
     {EventType.FIRST_PACKET_TIMESTAMP, EventType.MEDIA_CONNECTION_INTERRUPTED}
 )
+_NEVER_SENT: Final = frozenset({1005, 1006, 1015})  # RFC 6455, section 7.4.1
+_POLL_S: Final = 0.001
 
 
 class FakeStream:
@@ -83,6 +87,8 @@ class FakeStream:
         self._scope = scope
         self._takers: dict[MediaType, tuple[FakeConnection, ...]] = {}
         self._windows: dict[str, asyncio.Task[None]] = {}
+        self._hung_up: set[str] = set()
+        """Kinds of the sockets that the meeting closed and that are not back yet."""
         self._player = scope.start(play(self, script), f"play {settings.rtms_stream_id}")
 
     @override
@@ -111,6 +117,7 @@ class FakeStream:
     def signaling_opened(self, connection: FakeConnection) -> None:
         """Adopt a signaling connection whose handshake succeeded."""
         self.signaling = connection
+        self._hung_up.discard("signaling")
         self.subscriptions.clear()
         self._close_window("signaling")
 
@@ -124,6 +131,7 @@ class FakeStream:
         for connection in connections:
             if not connection.ready:
                 connection.ready = True
+                self._hung_up.discard(connection.kind)
                 self._sockets_changed()
                 self._began_or_restored()
                 self.delivery.connected(connection)
@@ -450,6 +458,41 @@ class FakeStream:
             connection.put(self.wire.encode(message))
 
     # Manual control: sockets
+
+    async def play_raw(self, item: RawMessage) -> None:
+        """Send a raw message of the meeting.
+
+        Raises:
+            LookupError: There is no such socket, and the message is not optional.
+        """
+        if item.optional:
+            fast = self.settings.pace is None
+            while fast and item.socket in self._hung_up and not self.ended:  # noqa: ASYNC110
+                await asyncio.sleep(_POLL_S)
+            if not self._has(item.socket):
+                return
+        await self.send_raw(item.message, socket=item.socket)
+
+    async def hang_up(self, item: Hangup) -> None:
+        """Close a socket as a meeting says."""
+        if not self._has(item.socket):
+            return
+        connection = self.connection(item.socket)
+        lost = [connection, *(self.media if connection is self.signaling else ())]
+        self._hung_up |= {one.kind for one in lost}
+        if item.code in _NEVER_SENT:
+            connection.drop()
+        else:
+            await connection.close(item.code, item.reason)
+        while connection is self.signaling or connection in self.media:  # noqa: ASYNC110
+            await asyncio.sleep(_POLL_S)
+
+    def _has(self, socket: str) -> bool:
+        try:
+            self.connection(socket)
+        except LookupError:
+            return False
+        return True
 
     def connection(self, socket: str = "signaling") -> FakeConnection:
         """Return the connection with this name, or that carries the medium of this name.
