@@ -15,10 +15,10 @@ from rtms_client.config import (
     TranscriptParams,
     VideoParams,
 )
+from rtms_client.media import SessionClock
 from rtms_client.testing import EVERY_MEDIUM, FakeRTMSServer, sample_meeting
 from rtms_client.webhooks import parse_started
 
-from .clock import SessionClock
 from .outdir import prepare_folder
 from .screen import choose_view
 from .session import BUFFERS, Outcome, Session
@@ -48,7 +48,7 @@ def run(options: argparse.Namespace) -> int:
         CommandError: The folder cannot be used, or the demo failed.
     """
     folder: Path = options.out
-    old_files = prepare_folder(folder, replace=True)
+    prepare_folder(folder, replace=True)
     tally, clock = Tally(), SessionClock()
     messages = sys.stderr if options.json else sys.stdout
 
@@ -80,7 +80,6 @@ def run(options: argparse.Namespace) -> int:
                 client=client,
                 info=parse_started(server.started_webhook()).stream,
                 folder=folder,
-                old_files=old_files,
                 tally=tally,
                 clock=clock,
                 view=choose_view(

@@ -11,8 +11,9 @@ from typing import Final, TextIO
 
 import attrs
 
-from .clock import SessionClock
-from .recorder import Speaker
+from rtms_client.media import SessionClock
+from rtms_client.media._speech import Speaker
+
 from .tally import Line, Tally, Voice
 from .text import clip, clock_time, text_width, volume
 

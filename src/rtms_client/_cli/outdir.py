@@ -1,31 +1,23 @@
 """The folder that a recording goes to: made, checked, and cleared of an earlier recording only."""
 
-import re
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
+from rtms_client.media._files import RECORDING_FILE, SESSION_FILE
+
 from .failures import EXIT_USAGE, CommandError
 
-__all__ = ["SESSION_FILE", "prepare_folder"]
+__all__ = ["prepare_folder"]
 
-SESSION_FILE: Final = "session.jsonl"
-_OURS: Final = re.compile(
-    r"session\.jsonl|captions\.vtt|audio(-[\w-]+)?\.wav"
-    r"|(video|share)\.h264|(video|share)-\d{3,}\.(jpg|png|bin)"
-)
 _NAMED: Final = 3
 
 
-def prepare_folder(folder: Path, *, replace: bool) -> Sequence[Path]:
+def prepare_folder(folder: Path, *, replace: bool) -> None:
     """Make the folder and look at what is in it; nothing is deleted yet.
 
     Args:
         folder: The folder.
         replace: Whether an earlier recording may be replaced.
-
-    Returns:
-        The files of the earlier recording.
 
     Raises:
         CommandError: There are other things in it, or it cannot be used.
@@ -40,7 +32,9 @@ def prepare_folder(folder: Path, *, replace: bool) -> Sequence[Path]:
             EXIT_USAGE, f"cannot use {folder}: {error.strerror}; choose another folder with --out"
         ) from error
     foreign = [
-        entry.name for entry in entries if not _OURS.fullmatch(entry.name) or not entry.is_file()
+        entry.name
+        for entry in entries
+        if not RECORDING_FILE.fullmatch(entry.name) or not entry.is_file()
     ]
     if not foreign and entries and not any(entry.name == SESSION_FILE for entry in entries):
         foreign = [entry.name for entry in entries]
@@ -57,4 +51,3 @@ def prepare_folder(folder: Path, *, replace: bool) -> Sequence[Path]:
             f"{folder} holds an earlier recording; "
             "choose another folder with --out, or replace the recording with --overwrite",
         )
-    return entries

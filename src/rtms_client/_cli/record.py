@@ -18,9 +18,9 @@ from rtms_client.config import (
     VideoParams,
 )
 from rtms_client.exceptions import InvalidParameters, RemoteProtocolError
+from rtms_client.media import SessionClock
 from rtms_client.webhooks import parse_started
 
-from .clock import SessionClock
 from .failures import EXIT_USAGE, CommandError
 from .outdir import prepare_folder
 from .screen import choose_view
@@ -52,7 +52,7 @@ def run(options: argparse.Namespace) -> int:
     patience = Patience()
     client = make_client(options, patience)
     folder: Path = options.out
-    old_files = prepare_folder(folder, replace=options.overwrite)
+    prepare_folder(folder, replace=options.overwrite)
     tally, clock = Tally(), SessionClock()
     messages = sys.stderr if options.json else sys.stdout
     seconds: float | None = options.seconds
@@ -70,7 +70,6 @@ def run(options: argparse.Namespace) -> int:
             client=client,
             info=info,
             folder=folder,
-            old_files=old_files,
             tally=tally,
             clock=clock,
             view=view,

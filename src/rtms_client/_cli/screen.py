@@ -7,7 +7,8 @@ import sys
 from collections.abc import Mapping
 from typing import TextIO
 
-from .clock import SessionClock
+from rtms_client.media import SessionClock
+
 from .live import LiveView, Style
 from .tally import Tally
 from .views import JsonView, PlainView, View

@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import math
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator
 from pathlib import Path
 from typing import Final, Literal
 
@@ -21,10 +21,10 @@ from rtms_client.exceptions import (
     RTMSError,
     StreamLost,
 )
+from rtms_client.media import Recorder, SessionClock
 from rtms_client.protocol.reconnect import ReconnectAttempt
 from rtms_client.stream import RTMSStream
 
-from .clock import SessionClock
 from .failures import (
     EXIT_ABNORMAL,
     EXIT_INTERRUPTED,
@@ -34,7 +34,6 @@ from .failures import (
     CommandError,
 )
 from .interrupt import Interruption, interruptible
-from .recorder import Recorder
 from .tally import Tally
 from .text import clean
 from .views import View
@@ -100,7 +99,6 @@ class Session:
     info: StreamInfo
     folder: Path
     """Where the files go; it exists."""
-    old_files: Sequence[Path]
     tally: Tally
     clock: SessionClock
     view: View
@@ -144,7 +142,7 @@ class Session:
         self.patience.joined = True
 
     async def _record(self, stream: RTMSStream, interruption: Interruption) -> Outcome:
-        recorder = Recorder(self.folder, self.clock, old_files=self.old_files)
+        recorder = Recorder(self.folder, replace=True)
         outcome = Outcome(recorder)
         length_ms = 0
         try:
@@ -186,9 +184,9 @@ class Session:
         return False
 
     def _take(self, recorder: Recorder, item: StreamItem) -> None:
-        at_ms = self.clock.place(item)
-        json_line = recorder.write(item, at_ms)
-        self.view.show(at_ms, self.tally.add(item), json_line)
+        self.clock.place(item)
+        recorded = recorder.write(item)
+        self.view.show(recorded.at_ms, self.tally.add(item), recorded.line)
 
 
 @contextlib.contextmanager

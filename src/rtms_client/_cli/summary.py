@@ -4,8 +4,8 @@ from collections.abc import Iterator
 from typing import Final, TextIO
 
 from rtms_client.enums import MediaType
+from rtms_client.media import SessionClock
 
-from .clock import SessionClock
 from .failures import CommandError
 from .session import Outcome
 from .tally import Tally

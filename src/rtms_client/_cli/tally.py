@@ -22,11 +22,12 @@ from rtms_client.frames import (
     UserId,
     VideoFrame,
 )
+from rtms_client.media import duration_ms
+from rtms_client.media._speech import Speaker, speaker_key
 
-from .recorder import Speaker, speaker_key
 from .text import clean
 
-__all__ = ["Counter", "Line", "Tally", "Voice", "duration_ms"]
+__all__ = ["Counter", "Line", "Tally", "Voice"]
 
 _LEVEL_PACKETS: Final = 5
 _HEARD_S: Final = 0.4
@@ -234,14 +235,6 @@ class Tally:
 
     def _all(self, people: Iterable[ev.Participant]) -> str:
         return ", ".join(self._learn(person.user_id, person.user_name) for person in people)
-
-
-def duration_ms(frame: AudioFrame) -> int:
-    """Return how long a packet lasts, in milliseconds."""
-    sound = frame.format
-    if sound.codec != MediaCodec.L16 or not sound.sample_rate_hz:
-        return sound.send_rate_ms
-    return len(frame.data) * 1000 // (2 * sound.channels * sound.sample_rate_hz)
 
 
 def _medium(media: MediaType | None, otherwise: str) -> str:

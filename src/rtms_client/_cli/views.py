@@ -4,7 +4,8 @@ import time
 from collections.abc import Callable
 from typing import Final, Protocol, TextIO
 
-from .clock import SessionClock
+from rtms_client.media import SessionClock
+
 from .tally import Line, Tally
 from .text import clock_time
 

@@ -1,6 +1,7 @@
 """Media messages (14 to 18) as frames, and the granted parameters of message 4 as formats."""
 
 import binascii
+import functools
 from collections.abc import Callable, Mapping
 from typing import Any, Final, TypeAlias, TypeVar, assert_never
 
@@ -48,6 +49,9 @@ __all__ = [
     "Format",
     "granted_format",
     "media_frame",
+    "strict_base64",
+    "unknown_keys",
+    "user_of",
 ]
 
 Format: TypeAlias = AudioFormat | PictureFormat | TranscriptFormat | ChatParams
@@ -147,6 +151,12 @@ def _merged(message: Message) -> Message:
     return {**beside, **{key: value for key, value in inside.items() if value is not None}}
 
 
+strict_base64: Final[Callable[[str | bytes], bytes]] = functools.partial(
+    binascii.a2b_base64, strict_mode=True
+)
+"""Decodes base64; raises `ValueError` where anything is wrong with it."""
+
+
 def _payload(content: Mapping[str, object], flaws: Flaws) -> bytes:
     """Decode ``data``; lenient, but every defect is counted (messages notes, 8 and 11.6).
 
@@ -156,7 +166,7 @@ def _payload(content: Mapping[str, object], flaws: Flaws) -> bytes:
     if type(encoded) is not str:
         raise RemoteProtocolError("base64 in content.data", f"a {type(encoded).__name__}")
     try:
-        data = binascii.a2b_base64(encoded, strict_mode=True)
+        data = strict_base64(encoded)
     except ValueError:
         flaws.bad_base64 += 1
         data = _repair_base64(encoded)
@@ -192,7 +202,7 @@ _PLAIN_ID: Final = 2**63
 _PLAIN_NAME: Final = 64
 
 
-def _user(content: Mapping[str, object]) -> tuple[UserId | None, str | None]:
+def user_of(content: Mapping[str, object]) -> tuple[UserId | None, str | None]:
     """Read id and name of the user; the other spellings are a last resort (messages notes, 8)."""
     user_id = content.get("user_id")
     user_name = content.get("user_name")
@@ -208,7 +218,7 @@ def _user(content: Mapping[str, object]) -> tuple[UserId | None, str | None]:
     return found_id, None if found_id == 0 else found_name  # 0 is mixed audio, which has no name
 
 
-def _extra(content: Mapping[str, object]) -> dict[str, object]:
+def unknown_keys(content: Mapping[str, object]) -> dict[str, object]:
     """Return what this version does not know; the check is cheaper than an empty copy."""
     return {} if content.keys() <= _MEDIA_KEYS else f.rest(content, _MEDIA_KEYS)
 
@@ -216,7 +226,7 @@ def _extra(content: Mapping[str, object]) -> dict[str, object]:
 def _audio(
     content: Mapping[str, object], sequence: int, granted: AudioFormat, flaws: Flaws
 ) -> AudioFrame:
-    user_id, user_name = _user(content)
+    user_id, user_name = user_of(content)
     channel_id = content.get("channel_id")
     return AudioFrame(
         sequence=sequence,
@@ -226,7 +236,7 @@ def _audio(
         user_name=user_name,
         channel_id=None if channel_id is None else f.identifier(channel_id),
         format=granted,
-        extra=_extra(content),
+        extra=unknown_keys(content),
     )
 
 
@@ -237,7 +247,7 @@ def _picture(
     granted: PictureFormat,
     flaws: Flaws,
 ) -> VideoFrame | ShareFrame:
-    user_id, user_name = _user(content)
+    user_id, user_name = user_of(content)
     return frame(
         sequence=sequence,
         timestamp_ms=_timestamp(content),
@@ -245,7 +255,7 @@ def _picture(
         user_id=user_id,
         user_name=user_name,
         format=granted,
-        extra=_extra(content),
+        extra=unknown_keys(content),
     )
 
 
@@ -255,7 +265,7 @@ def _transcript(
     text = f.first(f.text, (content, "data"), (content, "text"))
     if text is None:
         raise RemoteProtocolError("text in content.data", "a transcript without text")
-    user_id, user_name = _user(content)
+    user_id, user_name = user_of(content)
     start, end = f.integer(content.get("start_time")), f.integer(content.get("end_time"))
     return TranscriptSegment(
         sequence=sequence,
@@ -270,7 +280,7 @@ def _transcript(
         language=f.member(Language, content.get("language")),
         attribute=f.member(DataAttribute, content.get("attribute")),
         format=granted,
-        extra=_extra(content),
+        extra=unknown_keys(content),
     )
 
 
@@ -321,7 +331,7 @@ def _merge_chat(content: Mapping[str, object]) -> Mapping[str, object]:
 
 
 def _party(value: object) -> ChatParty | None:
-    user_id, user_name = _user(f.mapping(value))
+    user_id, user_name = user_of(f.mapping(value))
     if user_id is None and user_name is None:
         return None
     return ChatParty(user_id=user_id, user_name=user_name)

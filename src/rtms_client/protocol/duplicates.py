@@ -64,7 +64,7 @@ class _Runs:
                 return False
             newest = self._make_room(timestamp)
         newest.last = timestamp  # the common case
-        self._mark = _mark(data)
+        self._mark = data if len(data) <= _SHORT else hash(data)
         if self._marks:
             self._marks.clear()
         return True

@@ -40,9 +40,13 @@ class Gaps:
         """Take note of a frame; return the gap in front of it, if there may be one."""
         gap = self._before(frame) if self._interrupted else None
         user: UserId | None = getattr(frame, "user_id", None)
-        self._last[user] = max(frame.timestamp_ms, self._last.get(user, 0))
-        if len(self._last) > _USERS:
-            del self._last[next(iter(self._last))]
+        known = self._last.get(user)
+        if known is None:
+            self._last[user] = max(frame.timestamp_ms, 0)
+            if len(self._last) > _USERS:
+                del self._last[next(iter(self._last))]
+        elif frame.timestamp_ms > known:
+            self._last[user] = frame.timestamp_ms
         return gap
 
     def unfinished(self) -> Gap | None:

@@ -10,9 +10,11 @@ from rtms_client._wire import inbound
 from rtms_client._wire.cipher import PayloadCipher
 from rtms_client._wire.codec import Message
 from rtms_client._wire.media import MEDIA_OF_MESSAGE, Format, granted_format, media_frame
+from rtms_client._wire.shapes import Shapes
 from rtms_client.config import differences
 from rtms_client.enums import MediaType, MessageType, Product
 from rtms_client.exceptions import HandshakeRejected, RTMSError
+from rtms_client.frames import MediaFrame
 from rtms_client.protocol.duplicates import Seen
 from rtms_client.protocol.gaps import Gaps
 from rtms_client.protocol.outputs import CoreStatistics
@@ -34,6 +36,7 @@ class Intake:
         product: Decides what event numbers mean.
         formats: Format of each requested medium; replaced when the server grants another.
         cipher: Decryption of payloads, if any.
+        shapes: Reads common messages quickly, if the format of the messages allows it.
 
     Attributes:
         items: What arrived, in order; the shell empties the list.
@@ -49,6 +52,7 @@ class Intake:
         "_product",
         "_seen",
         "_sequence",
+        "_shapes",
         "formats",
         "items",
         "roster",
@@ -56,7 +60,11 @@ class Intake:
     )
 
     def __init__(
-        self, product: Product, formats: Mapping[MediaType, Format], cipher: PayloadCipher | None
+        self,
+        product: Product,
+        formats: Mapping[MediaType, Format],
+        cipher: PayloadCipher | None,
+        shapes: Shapes | None = None,
     ) -> None:
         self.items: list[Item] = []
         self.roster: Roster = Roster()
@@ -67,6 +75,7 @@ class Intake:
         self._pauses = Pauses()
         self._product = product
         self._cipher = cipher
+        self._shapes = shapes if cipher is None else None
         self._sequence = 0
 
     def number(self) -> int:
@@ -93,17 +102,40 @@ class Intake:
             return
         if self._cipher is not None:
             message = self._cipher.decrypt(kind, message)
-        number = self.number()
-        frame = media_frame(kind, message, number, granted, self.statistics.flaws)
+        flaws = self.statistics.flaws
+        self._take(medium, media_frame(kind, message, self.number(), granted, flaws))
+
+    def common_media(self, data: bytes, carried: MediaType | None) -> bool:
+        """Take a message, if it is a common one of audio, video or share.
+
+        Args:
+            data: The message.
+            carried: What the connection carries: a medium, `MediaType.ALL`, or nothing.
+
+        Returns:
+            Whether it was taken; if not, nothing happened, and the message must be read in full.
+        """
+        if self._shapes is None or carried is None:
+            return False
+        found = self._shapes.read(data, self._sequence + 1, self.formats)
+        if found is None:
+            return False
+        medium, frame = found
+        if carried is not medium and carried is not MediaType.ALL:
+            return False
+        self._take(medium, frame)
+        return True
+
+    def _take(self, medium: MediaType, frame: MediaFrame) -> None:
+        """Take a frame, unless it came before, and the gap in front of it."""
         if not self._seen[medium].add(frame):
             self.statistics.duplicates += 1
             return
         gap = self._gaps[medium].take(frame)
         if gap is not None:
-            self.add(attrs.evolve(gap, sequence=number))
-            number += 1
-            frame = attrs.evolve(frame, sequence=number, discontinuity=True)
-        self._sequence = number
+            self.add(attrs.evolve(gap, sequence=frame.sequence))
+            frame = attrs.evolve(frame, sequence=self.number(), discontinuity=True)
+        self._sequence = frame.sequence
         self.items.append(frame)
         self.statistics.frames[medium] += 1
 

@@ -5,6 +5,7 @@ from typing import Final, TypeAlias, cast
 
 import attrs
 
+from rtms_client._wire.media import strict_base64
 from rtms_client._wire.outbound import Identity, MediaParams
 from rtms_client.config import NetworkOptions, ReconnectPolicy, StreamInfo, Timeouts
 from rtms_client.enums import (
@@ -68,6 +69,8 @@ class SessionOptions:
     """When to try again after a connection broke; `None` makes every loss the end."""
     on_reconnect: ReconnectHook | None = None
     """Asked before a try is planned."""
+    decode_base64: Callable[[bytes], bytes] = attrs.field(default=strict_base64, repr=False)
+    """Decodes payloads; raises `ValueError` where anything is wrong with them."""
     dice: Callable[[], float] = attrs.field(default=_no_chance, repr=False)
     """Random numbers from 0 to 1 for the jitter."""
     secrets: tuple[str, ...] = attrs.field(default=(), repr=False)

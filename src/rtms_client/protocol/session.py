@@ -1,7 +1,6 @@
 """One stream: couples the signaling connection with its media connections.
 
-The session is told what happens (`opened`, `receive`, `lost`, `failed`, `timer`, and what webhooks
-say) and what the application wants (`start`, `close`, requests), each with the present time. It
+The session is told what happens and what the application wants, each with the present time. It
 answers with actions for the shell, items for the application, its next deadline and, at the end, an
 outcome. A whole stream, reconnects included, replays from a list of (time, input).
 """
@@ -14,6 +13,7 @@ from rtms_client._wire import inbound, outbound
 from rtms_client._wire.cipher import PayloadCipher
 from rtms_client._wire.codec import Codec, JsonCodec, Message
 from rtms_client._wire.media import MEDIA_OF_MESSAGE
+from rtms_client._wire.shapes import Shapes
 from rtms_client.codes import Retry, explain_stop
 from rtms_client.config import ReconnectPolicy, StreamInfo
 from rtms_client.enums import MediaType, MessageType, StatusCode, StopReason, StreamState
@@ -88,7 +88,8 @@ class StreamSession:
         self._codec: Codec = codec or JsonCodec()
         self._encrypted_is_readable = cipher is not None
         self._connections = Connections(self.actions, self._codec, options.timeouts)
-        self.intake: Intake = Intake(info.product, options.params, cipher)
+        shapes = Shapes(self._codec, options.decode_base64) if codec is None else None
+        self.intake: Intake = Intake(info.product, options.params, cipher, shapes)
         self.control: Control = Control(info, options, self._connections, self.intake, self.actions)
         self._recoveries = Recoveries(
             options.reconnect or ReconnectPolicy(), options.on_reconnect, options.dice, self.intake
@@ -254,15 +255,11 @@ class StreamSession:
         link.deadline = now + self.options.timeouts.handshake_s
         self.changed = True
         if link.media is None:
-            message = outbound.signaling_handshake(
-                self._identity, buffer_data=self.options.buffer_data
-            )
+            early = self.options.buffer_data
+            message = outbound.signaling_handshake(self._identity, buffer_data=early)
         else:
-            params = {
-                medium: params
-                for medium, params in self.options.params.items()
-                if link.carries(medium)
-            }
+            every = self.options.params.items()
+            params = {medium: params for medium, params in every if link.carries(medium)}
             message = outbound.media_handshake(self._identity, link.media, params)
         self._connections.send(link, message)
 
@@ -275,6 +272,9 @@ class StreamSession:
         statistics = self.intake.statistics
         statistics.messages += 1
         statistics.bytes += len(data)
+        calm = link.machine.state is LinkState.READY and not self._recoveries
+        if calm and self.intake.common_media(data, link.media):
+            return
         message: Message | None = None
         kind: MessageType | None = None
         try:

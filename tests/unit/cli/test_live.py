@@ -4,11 +4,11 @@ import pytest
 from tests.unit.cli.items import ADA, GRACE, START, audio, caption, pcm, video
 from tests.unit.cli.terminal import Terminal
 
-from rtms_client._cli.clock import SessionClock
 from rtms_client._cli.live import LiveView, Style, meter
 from rtms_client._cli.tally import Line, Tally
 from rtms_client.enums import MediaType, StreamState
 from rtms_client.events import ActiveSpeakerChanged, Gap, GapCause, StreamItem, StreamStateChanged
+from rtms_client.media._clock import SessionClock
 
 PLAIN = Style(colour=False)
 HALF = pcm(16422, -16422, count=160)  # -6 dBFS

@@ -7,11 +7,11 @@ from typing import Any
 import pytest
 from tests.unit.cli.terminal import Terminal
 
-from rtms_client._cli.clock import SessionClock
 from rtms_client._cli.live import LiveView, Style
 from rtms_client._cli.screen import choose_view, make_text_safe, style_for, supports_live_view
 from rtms_client._cli.tally import Tally
 from rtms_client._cli.views import JsonView, PlainView, View
+from rtms_client.media._clock import SessionClock
 
 
 @pytest.mark.parametrize(

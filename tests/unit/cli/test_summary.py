@@ -6,22 +6,22 @@ from pathlib import Path
 import pytest
 from tests.unit.cli.items import DELTA, GRACE, START, audio, caption, share, video
 
-from rtms_client._cli.clock import SessionClock
 from rtms_client._cli.failures import CommandError
-from rtms_client._cli.recorder import Recorder
 from rtms_client._cli.session import Outcome
 from rtms_client._cli.summary import report, summary
 from rtms_client._cli.tally import Tally
 from rtms_client.enums import MediaType
 from rtms_client.events import Gap, GapCause, StreamItem
+from rtms_client.media import Recorder, SessionClock
 
 
 def recorded(folder: Path, *items: StreamItem) -> tuple[Outcome, Tally, SessionClock]:
     """Record items."""
     tally, clock = Tally(), SessionClock()
-    recorder = Recorder(folder, clock, now_ms=lambda: 1)
+    recorder = Recorder(folder, now_ms=lambda: 1)
     for item in items:
-        recorder.write(item, clock.place(item))
+        clock.place(item)
+        recorder.write(item)
         tally.add(item)
     recorder.close()
     return Outcome(recorder, "the meeting is over"), tally, clock
@@ -57,7 +57,7 @@ def test_summary(tmp_path: Path) -> None:
         "  audio-ada.wav      160 kB  Ada, 00:05.0",
         "  audio-grace.wav    160 kB  Grace, 00:05.0",
         "  share-001.jpg         4 B  share, picture 1 of 1",
-        "  captions.vtt         52 B  1 captions with speakers, WebVTT",
+        "  captions.vtt         52 B  1 captions with speakers",
     ]
     assert lines[-1].startswith("  session.jsonl ")
 

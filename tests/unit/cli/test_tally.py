@@ -5,10 +5,9 @@ from typing import Any
 import pytest
 from tests.unit.cli.items import ADA, GRACE, START, T0, audio, caption, pcm, share, video
 
-from rtms_client._cli.tally import Line, Tally, duration_ms
+from rtms_client._cli.tally import Line, Tally
 from rtms_client.config import AudioFormat
 from rtms_client.enums import (
-    AudioChannel,
     ChatOperation,
     ContactCenterEventType,
     ContentType,
@@ -235,14 +234,6 @@ def test_no_level(frame: StreamItem) -> None:
     tally.add(frame)
     [voice] = tally.voices.values()
     assert voice.level_db(1.0) is None
-
-
-def test_durations() -> None:
-    """PCM lasts as long as its samples, everything else as long as negotiated."""
-    stereo = AudioFormat(channel=AudioChannel.STEREO, sample_rate=SampleRate.SR_48K)
-    assert duration_ms(audio(0, bytes(640))) == 20
-    assert duration_ms(audio(0, bytes(1920), format=stereo)) == 10
-    assert duration_ms(audio(0, b"12", format=OPUS)) == 20
 
 
 def test_names_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:

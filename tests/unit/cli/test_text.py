@@ -2,7 +2,8 @@
 
 import pytest
 
-from rtms_client._cli.text import clean, clip, clock_time, slug, text_width, volume
+from rtms_client._cli.text import clean, clip, clock_time, text_width, volume
+from rtms_client.media._text import slug
 
 
 @pytest.mark.parametrize(

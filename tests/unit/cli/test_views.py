@@ -4,10 +4,10 @@ import io
 
 from tests.unit.cli.items import ADA, START, audio
 
-from rtms_client._cli.clock import SessionClock
 from rtms_client._cli.tally import Line, Tally
 from rtms_client._cli.views import JsonView, PlainView
 from rtms_client.events import ActiveSpeakerChanged
+from rtms_client.media._clock import SessionClock
 
 
 def test_a_line_for_everything_that_happens() -> None:

@@ -6,7 +6,6 @@ from typing import Any
 import pytest
 from tests.unit.cli.items import ADA, T0, audio, caption, share
 
-from rtms_client._cli.jsonlines import ItemEncoder
 from rtms_client.enums import (
     EventType,
     MediaType,
@@ -28,6 +27,7 @@ from rtms_client.events import (
 )
 from rtms_client.exceptions import ConnectionLost
 from rtms_client.frames import ChatFile, ChatMessage, ChatParty
+from rtms_client.media import ItemEncoder
 
 
 def lines(*items: StreamItem) -> list[dict[str, Any]]:

@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 from tests.unit.cli.items import DELTA, GRACE, KEY, PNG, share, video
 
-from rtms_client._cli.pictures import PictureWriter
 from rtms_client.config import PictureFormat
 from rtms_client.enums import MediaCodec, Resolution
+from rtms_client.media._pictures import PictureWriter
 
 
 def test_h264_is_one_stream(tmp_path: Path) -> None:
@@ -24,6 +24,8 @@ def test_h264_is_one_stream(tmp_path: Path) -> None:
     writer.close()
     assert (tmp_path / "video.h264").read_bytes() == KEY + DELTA + DELTA + b"2"
     assert writer.skipped == 0
+    assert writer.stream == tmp_path / "video.h264"
+    assert writer.stills() == []
 
 
 @pytest.mark.parametrize(
@@ -72,4 +74,5 @@ def test_stills_are_files(tmp_path: Path) -> None:
         "share-003.jpg": b"one",
         "share-004.bin": b"three",
     }
-    assert writer.stills == 4
+    assert writer.count == 4
+    assert [path.name for path in writer.stills()] == [*names[:1], *names[2:]]

@@ -4,10 +4,10 @@ import io
 import wave
 from pathlib import Path
 
-import pytest
+import av
 from tests.unit.cli.items import pcm, samples
 
-from rtms_client._cli.wav import Track, WavFile, add_samples
+from rtms_client.media._wav import WavFile, add_samples
 
 
 def read(path: Path) -> tuple[int, int, list[int]]:
@@ -18,12 +18,13 @@ def read(path: Path) -> tuple[int, int, list[int]]:
 
 
 def test_header(tmp_path: Path) -> None:
-    """The header is the canonical one of 44 bytes."""
+    """The header is the canonical one, with room for the sizes of RF64."""
     file = WavFile(tmp_path / "a.wav", rate_hz=16_000, channels=2)
     file.write(0, pcm(1, 2, 3, 4))
     file.close()
     assert (tmp_path / "a.wav").read_bytes() == (
-        b"RIFF\x2c\x00\x00\x00WAVE"
+        b"RIFF\x50\x00\x00\x00WAVE"
+        b"JUNK\x1c\x00\x00\x00" + bytes(28) + b""
         b"fmt \x10\x00\x00\x00\x01\x00\x02\x00\x80\x3e\x00\x00\x00\xfa\x00\x00\x04\x00\x10\x00"
         b"data\x08\x00\x00\x00\x01\x00\x02\x00\x03\x00\x04\x00"
     )
@@ -82,47 +83,41 @@ def test_duration(tmp_path: Path) -> None:
     file.close()
 
 
-def test_four_gibibytes_are_the_limit(tmp_path: Path) -> None:
-    """A file that the format cannot express is never begun."""
-    file = WavFile(tmp_path / "a.wav", rate_hz=8000)
-    assert file.fits(2_147_483_625)
-    assert not file.fits(2_147_483_626)
-    file.pad(2_147_483_626)
+def test_beyond_four_gibibytes(tmp_path: Path) -> None:
+    """A file that WAV cannot express becomes RF64, which players read to its end."""
+    file = WavFile(tmp_path / "a.wav", rate_hz=48_000, channels=2)
+    last = (0xFFFFFFFF - 72) // 4
+    file.pad(last)
+    file.flush()
+    with file.path.open("rb") as head:
+        assert head.read(16) == b"RIFF\xfc\xff\xff\xffWAVEJUNK"
+    file.write(last, pcm(7, 8))
     file.close()
-    assert read(file.path)[2] == []
+    with file.path.open("rb") as head:
+        assert head.read(44) == (
+            b"RF64\xff\xff\xff\xffWAVE"
+            b"ds64\x1c\x00\x00\x00"
+            b"\x00\x00\x00\x00\x01\x00\x00\x00"
+            b"\xb8\xff\xff\xff\x00\x00\x00\x00"
+            b"\xee\xff\xff\x3f\x00\x00\x00\x00"
+        )
+    with av.open(str(file.path)) as container:
+        [stream] = container.streams.audio
+        assert stream.duration == 1_073_741_806
+        container.seek(stream.duration - 4800, stream=stream)
+        packets = [bytes(packet) for packet in container.demux() if packet.size]
+    assert packets[-1][-4:] == pcm(7, 8)
 
 
-def test_packets_follow_each_other() -> None:
-    """Packets go where their time says."""
-    track = Track(rate_hz=1000, frame_bytes=2)
-    assert track.place(100, pcm(1, count=20)) == (100, pcm(1, count=20))
-    assert track.place(120, pcm(2, count=20)) == (120, pcm(2, count=20))
-    assert track.place(200, pcm(3, count=20)) == (200, pcm(3, count=20))
-
-
-@pytest.mark.parametrize("at_ms", [110, 119, 121, 130])
-def test_jitter_makes_no_seam(at_ms: int) -> None:
-    """A packet up to 10 ms too early or too late follows the one before."""
-    track = Track(rate_hz=1000, frame_bytes=2)
-    track.place(100, pcm(1, count=20))
-    assert track.place(at_ms, pcm(2, count=20)) == (120, pcm(2, count=20))
-    assert track.repeated == 0
-
-
-def test_what_comes_again_is_cut_off() -> None:
-    """Audio that was there already is neither written nor mixed twice."""
-    track = Track(rate_hz=1000, frame_bytes=2)
-    track.place(100, pcm(1, count=40))
-    assert track.place(100, pcm(1, count=20)) == (120, b"")
-    assert track.place(125, pcm(7, count=20)) == (140, pcm(7, count=5))
-    assert track.repeated == 35
-
-
-def test_half_a_sample_is_left_out() -> None:
-    """A packet of odd length cannot shift what follows."""
-    track = Track(rate_hz=1000, frame_bytes=2)
-    assert track.place(0, b"\1\0\2") == (0, b"\1\0")
-    assert track.place(1, b"\3\0") == (1, b"\3\0")
+def test_nothing_is_written_without_news(tmp_path: Path) -> None:
+    """A flush of a file that did not grow leaves it alone."""
+    file = WavFile(tmp_path / "a.wav", rate_hz=8000)
+    file.path.write_bytes(b"")
+    file.flush()
+    assert file.path.read_bytes() == b""
+    file.write(0, pcm(1))
+    file.close()
+    assert read(file.path)[2] == [1]
 
 
 def test_silence_is_replaced_without_arithmetic() -> None:

@@ -2,7 +2,6 @@
 
 import io
 import json
-import os
 import wave
 from pathlib import Path
 
@@ -21,12 +20,25 @@ from tests.unit.cli.items import (
     video,
 )
 
-from rtms_client._cli import recorder as module
-from rtms_client._cli.clock import SessionClock
-from rtms_client._cli.recorder import Recorder, WrittenFile, speaker_key
 from rtms_client.config import AudioFormat
-from rtms_client.enums import AudioChannel, ContentType, MediaCodec, MediaType, SampleRate
-from rtms_client.events import MediaUnavailable, StreamItem
+from rtms_client.enums import (
+    AudioChannel,
+    MediaCodec,
+    MediaType,
+    SampleRate,
+    SessionState,
+    StopReason,
+    StreamState,
+)
+from rtms_client.events import (
+    MediaUnavailable,
+    SessionStateChanged,
+    StreamItem,
+    StreamStateChanged,
+)
+from rtms_client.exceptions import InvalidParameters, InvalidState
+from rtms_client.media import RecordedFile, Recorder, _audio_files
+from rtms_client.media._speech import speaker_key
 
 SLOW = AudioFormat(sample_rate=SampleRate.SR_8K)
 
@@ -36,14 +48,13 @@ class Recording:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.clock = SessionClock()
-        self.recorder = Recorder(folder, self.clock, now_ms=lambda: 42)
+        self.recorder = Recorder(folder, now_ms=lambda: 42)
         self.write(START)
 
     def write(self, *items: StreamItem) -> None:
         """Write items."""
         for item in items:
-            self.recorder.write(item, self.clock.place(item))
+            self.recorder.write(item)
 
     def close(self, length_ms: int = 0) -> None:
         """Complete the files."""
@@ -167,35 +178,30 @@ def test_too_many_speakers_are_in_the_mix_only(
     recording: Recording, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The number of open files is bounded."""
-    monkeypatch.setattr(module, "_MAX_SPEAKERS", 1)
+    monkeypatch.setattr(_audio_files, "_MAX_SPEAKERS", 1)
     recording.write(at_8k(0, 1), at_8k(0, 2, user_id=GRACE))
     recording.close()
     assert recording.names() == ["audio-ada.wav", "audio.wav", "session.jsonl"]
     assert recording.wav("audio.wav") == [3] * 160
 
 
-def test_audio_that_is_left_out(recording: Recording, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_audio_that_is_left_out(recording: Recording) -> None:
     """What cannot be written is counted, with the reason."""
-    opus = AudioFormat(
-        content_type=ContentType.RTP, codec=MediaCodec.OPUS, sample_rate=SampleRate.SR_48K
-    )
+    strange = AudioFormat(codec=MediaCodec(99), sample_rate=SampleRate.SR_8K)
     recording.write(
         at_8k(0, 1),
-        audio(20, format=opus),
+        audio(20, format=strange),
         audio(20, format=AudioFormat(sample_rate=SampleRate(9))),
         audio(20, format=AudioFormat(channel=AudioChannel.STEREO, sample_rate=SampleRate.SR_8K)),
         at_8k(-61_000, 1),
     )
-    monkeypatch.setattr("rtms_client._cli.wav._MAX_DATA", 320)
-    recording.write(at_8k(20, 1))
     recording.close()
     assert recording.wav("audio.wav") == [1] * 160
     assert recording.recorder.problems() == {
-        "audio packets in OPUS, not L16": 1,
-        "audio packets in L16, not L16": 1,
+        "audio packets in UNKNOWN_99 that cannot be decoded": 1,
+        "audio packets of an unknown sample rate": 1,
         "audio packets after a change of the format": 1,
         "audio packets with an impossible time": 1,
-        "audio packets beyond the 4 GiB of a WAV file": 1,
     }
 
 
@@ -234,11 +240,11 @@ def test_captions_and_pictures(recording: Recording) -> None:
 
 
 def test_captions_before_the_session_has_a_start(tmp_path: Path) -> None:
-    """A caption can be the first that has a time."""
-    recorder = Recorder(tmp_path, SessionClock())
-    recorder.write(caption(0), 0)
+    """A caption can be the first that has a time, and gives the session its start."""
+    recorder = Recorder(tmp_path, now_ms=lambda: 42)
+    assert recorder.write(caption(500)).at_ms == 0
     recorder.close()
-    assert recorder.problems() == {"captions with an impossible time": 1}
+    assert recorder.problems() == {}
 
 
 def test_lone_surrogates_are_escaped(recording: Recording) -> None:
@@ -260,13 +266,88 @@ def test_readable_after_a_flush(recording: Recording) -> None:
     recording.close()
 
 
-def test_an_earlier_recording_makes_room(tmp_path: Path) -> None:
-    """Its files are deleted when the new one begins."""
-    old = tmp_path / "share-009.jpg"
-    old.write_bytes(b"")
-    recorder = Recorder(tmp_path, SessionClock(), old_files=[old])
+def test_an_earlier_recording_makes_room_if_it_may(tmp_path: Path) -> None:
+    """Its files are deleted when the new one begins and the caller says so, and no others."""
+    for name in ("share-009.jpg", "captions.srt", "mine.jpg"):
+        (tmp_path / name).write_bytes(b"")
+    with pytest.raises(InvalidParameters, match="holds an earlier recording; choose another"):
+        Recorder(tmp_path)
+    Recorder(tmp_path, replace=True).close()
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["mine.jpg", "session.jsonl"]
+
+
+def test_captions_in_several_formats(tmp_path: Path) -> None:
+    """Every format that was asked for is a file; none is possible too."""
+    with Recorder(tmp_path / "all", captions=(".srt", ".txt")) as recorder:
+        assert recorder.write(caption(0)).file == "captions.srt"
+    assert [file.path.name for file in recorder.files()] == [
+        "captions.srt",
+        "captions.txt",
+        "session.jsonl",
+    ]
+    with Recorder(tmp_path / "none", captions=()) as recorder:
+        assert recorder.write(caption(0)).file is None
+    assert [file.path.name for file in recorder.files()] == ["session.jsonl"]
+
+
+def test_an_unknown_format_of_captions(tmp_path: Path) -> None:
+    """The mistake is told at once, not when somebody speaks."""
+    with pytest.raises(InvalidParameters, match="got the suffix"):
+        Recorder(tmp_path / "out", captions=(".ass",))
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        StreamStateChanged(state=StreamState.TERMINATED, reason=StopReason.STREAM_REVOKED),
+        SessionStateChanged(state=SessionState.STOPPED, reason=StopReason.STREAM_REVOKED),
+    ],
+    ids=["stream", "session"],
+)
+def test_revoked(recording: Recording, event: StreamItem) -> None:
+    """A revoked permission is told apart from every other end."""
+    over = StreamStateChanged(state=StreamState.TERMINATING, reason=StopReason.MEETING_ENDED)
+    recording.write(over)
+    before = recording.recorder.revoked
+    recording.write(event, over)
+    assert (before, recording.recorder.revoked) == (False, True)
+    recording.close()
+
+
+@pytest.mark.parametrize("name", ["mine", "others"])
+def test_discard(tmp_path: Path, name: str) -> None:
+    """One call deletes everything that was recorded, and nothing else."""
+    recording = Recording(tmp_path / name)
+    recording.write(at_8k(0, 1), video(), share(), share(0, b"2"), caption(0))
+    (tmp_path / "others").mkdir(exist_ok=True)
+    (tmp_path / "others" / "notes.txt").write_bytes(b"")
+    recording.recorder.discard()
+    recording.recorder.discard()
+    assert [path.name for path in tmp_path.iterdir()] == ["others"]
+    assert [path.name for path in (tmp_path / "others").iterdir()] == ["notes.txt"]
+    with pytest.raises(InvalidState, match="make a new Recorder"):
+        recording.write(at_8k(0, 1))
+
+
+def test_flushed_twice_a_second(tmp_path: Path) -> None:
+    """What was written becomes readable while more is written, by the clock of the machine."""
+    now_ms = 1000
+    recorder = Recorder(tmp_path, now_ms=lambda: now_ms)
+    recorder.write(START)
+    recorder.write(at_8k(0, 1))
+    wav = tmp_path / "audio.wav"
+    with wave.open(str(wav)) as file:
+        assert file.getnframes() == 0
+    now_ms = 1500
+    recorder.write(at_8k(20, 1))
+    with wave.open(str(wav)) as file:
+        assert file.getnframes() == 320
+    now_ms = 0  # somebody set the clock back
+    recorder.write(at_8k(40, 1))
+    with wave.open(str(wav)) as file:
+        assert file.getnframes() == 480
     recorder.close()
-    assert os.listdir(tmp_path) == ["session.jsonl"]  # noqa: PTH208  # all it is about
 
 
 def test_list_of_files(recording: Recording) -> None:
@@ -276,13 +357,13 @@ def test_list_of_files(recording: Recording) -> None:
     recording.close()
     folder = recording.folder
     assert recording.recorder.files() == [
-        WrittenFile(folder / "audio.wav", "everybody, mixed", 1000),
-        WrittenFile(folder / "audio-ada.wav", "Ada", 1000),
-        WrittenFile(folder / "audio-user-8.wav", "user 8", 1000),
-        WrittenFile(folder / "video.h264", "video, H.264"),
-        WrittenFile(folder / "share-001.jpg", "share, picture 1 of 2"),
-        WrittenFile(folder / "captions.vtt", "1 captions with speakers, WebVTT"),
-        WrittenFile(folder / "session.jsonl", "all 7 items, media as sizes only, JSON lines"),
+        RecordedFile(folder / "audio.wav", "everybody, mixed", 1000),
+        RecordedFile(folder / "audio-ada.wav", "Ada", 1000),
+        RecordedFile(folder / "audio-user-8.wav", "user 8", 1000),
+        RecordedFile(folder / "video.h264", "video, H.264"),
+        RecordedFile(folder / "share-001.jpg", "share, picture 1 of 2"),
+        RecordedFile(folder / "captions.vtt", "1 captions with speakers"),
+        RecordedFile(folder / "session.jsonl", "all 7 items, media as sizes only, JSON lines"),
     ]
 
 
@@ -296,7 +377,7 @@ def test_nothing_to_record(recording: Recording) -> None:
 
 def test_the_default_clock_is_unix_time(tmp_path: Path) -> None:
     """The time of arrival is local time in milliseconds."""
-    recorder = Recorder(tmp_path, SessionClock())
-    line = json.loads(recorder.write(START, 0))
+    recorder = Recorder(tmp_path)
+    line = json.loads(recorder.write(START).line)
     recorder.close()
     assert 1_700_000_000_000 < line["received_ms"] < 9_000_000_000_000

@@ -6,6 +6,8 @@ from typing import BinaryIO, Final
 from rtms_client.enums import MediaCodec
 from rtms_client.frames import ShareFrame, UserId, VideoFrame
 
+from ._files import RECORDING_FILE
+
 __all__ = ["PictureWriter"]
 
 _SUFFIXES: Final = {MediaCodec.JPG: "jpg", MediaCodec.PNG: "png"}
@@ -23,13 +25,15 @@ class PictureWriter:
 
     Attributes:
         skipped: H.264 frames that could not be decoded and were left out.
-        stills: How many stills were written.
+        stream: The byte stream; `None` before the first frame of H.264.
+        count: How many stills were written.
     """
 
     def __init__(self, folder: Path, stem: str) -> None:
-        self.skipped = self.stills = 0
+        self.skipped = self.count = 0
+        self.stream: Path | None = None
         self._folder, self._stem = folder, stem
-        self._stream: BinaryIO | None = None
+        self._file: BinaryIO | None = None
         self._source: UserId | None = None
         self._waiting = True
         self._last = b""
@@ -40,10 +44,10 @@ class PictureWriter:
         if frame.format.codec == MediaCodec.H264:
             return self._append(frame)
         if frame.data != self._last:
-            self.stills += 1
+            self.count += 1
             suffix = _SUFFIXES.get(frame.format.codec, "bin")
             self._last = frame.data
-            self._last_name = f"{self._stem}-{self.stills:03}.{suffix}"
+            self._last_name = f"{self._stem}-{self.count:03}.{suffix}"
             (self._folder / self._last_name).write_bytes(frame.data)
         return self._last_name
 
@@ -54,17 +58,26 @@ class PictureWriter:
             self.skipped += 1
             return None
         self._waiting = False
-        if self._stream is None:
-            self._stream = (self._folder / f"{self._stem}.h264").open("wb")
-        self._stream.write(frame.data)
+        if self._file is None:
+            self.stream = self._folder / f"{self._stem}.h264"
+            self._file = self.stream.open("wb")
+        self._file.write(frame.data)
         return f"{self._stem}.h264"
+
+    def stills(self) -> list[Path]:
+        """Return the stills that were written, the oldest first."""
+        return sorted(
+            path
+            for path in self._folder.glob(f"{self._stem}-*")
+            if self.count and RECORDING_FILE.fullmatch(path.name)
+        )
 
     def flush(self) -> None:
         """Hand everything to the operating system."""
-        if self._stream is not None:
-            self._stream.flush()
+        if self._file is not None:
+            self._file.flush()
 
     def close(self) -> None:
         """Close the file; may be called more than once."""
-        if self._stream is not None:
-            self._stream.close()
+        if self._file is not None:
+            self._file.close()

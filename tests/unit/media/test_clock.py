@@ -2,7 +2,6 @@
 
 from tests.unit.cli.items import START, T0, audio, caption
 
-from rtms_client._cli.clock import SessionClock
 from rtms_client.enums import MediaType, StreamState
 from rtms_client.events import (
     FirstPacket,
@@ -11,6 +10,7 @@ from rtms_client.events import (
     SharingStopped,
     StreamStateChanged,
 )
+from rtms_client.media import SessionClock
 
 
 def test_the_first_packet_is_zero() -> None:
@@ -84,3 +84,12 @@ def test_reports_do_not_make_the_session_longer() -> None:
     over = StreamStateChanged(state=StreamState.TERMINATED, timestamp_ms=T0 + 5000)
     assert clock.place(over) == 5000
     assert clock.length_ms == 0
+
+
+def test_a_given_start_stays() -> None:
+    """Who knows the start says so, and nothing moves it."""
+    clock = SessionClock(T0 + 100)
+    assert clock.place(START) is None
+    assert clock.place(audio(0)) is None
+    assert clock.place(audio(150)) == 50
+    assert clock.start_ms == T0 + 100

@@ -25,14 +25,18 @@ class SessionClock:
     The start is what the server says in `FirstPacket`, else the first medium. Media that are older
     by no more than the server buffers move the start, as long as nothing has been placed.
 
+    Args:
+        start_ms: Start of the session, if it is known: Unix time in milliseconds.
+
     Attributes:
         start_ms: Start of the session, Unix time in milliseconds; `None` while unknown.
         length_ms: From the start to the newest time stamp, in milliseconds.
     """
 
-    def __init__(self) -> None:
-        self.start_ms: int | None = None
+    def __init__(self, start_ms: int | None = None) -> None:
+        self.start_ms = start_ms
         self.length_ms = 0
+        self._given = start_ms is not None
         self._placed = False
 
     def place(self, item: StreamItem) -> int | None:
@@ -49,7 +53,8 @@ class SessionClock:
         latest_ms = self.length_ms + _LEAP_MS if self._placed else None
         if isinstance(item, MediaFrame) and not self._placed:
             self._placed = True
-            if self.start_ms is None or 0 < self.start_ms - timestamp_ms <= _BUFFERED_MS:
+            early_ms = 0 if self.start_ms is None or self._given else self.start_ms - timestamp_ms
+            if self.start_ms is None or 0 < early_ms <= _BUFFERED_MS:
                 self.start_ms = timestamp_ms
         if self.start_ms is None:
             return None
