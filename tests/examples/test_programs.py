@@ -1,6 +1,5 @@
 """The programs in ``examples`` run as their texts say, against the fake server."""
 
-import json
 import os
 import subprocess
 import sys
@@ -8,35 +7,12 @@ import wave
 from pathlib import Path
 
 import pytest
+from tests.docs.conftest import Zoom
+from tests.examples.support import EXAMPLES, run, started
 
 from rtms_client import MediaType
 
-from .conftest import Zoom
-
-EXAMPLES = Path(__file__).parents[2] / "examples"
 TALK = MediaType.AUDIO | MediaType.TRANSCRIPT | MediaType.CHAT
-
-
-def run(name: str, *arguments: object) -> subprocess.CompletedProcess[str]:
-    """Run an example in a process of its own."""
-    return subprocess.run(  # noqa: S603  # a program of ours
-        [sys.executable, EXAMPLES / name, *map(str, arguments)],
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=30,
-        env={
-            **os.environ,
-            "ZOOM_CLIENT_ID": "test-client-id",
-            "ZOOM_CLIENT_SECRET": "test-client-secret",
-        },
-    )
-
-
-def started(zoom: Zoom, path: Path, media: MediaType) -> Path:
-    """Write the webhook of a new stream."""
-    path.write_text(json.dumps(zoom.open(media)), "utf-8")
-    return path
 
 
 def test_captions(zoom: Zoom, tmp_path: Path) -> None:
@@ -103,3 +79,57 @@ def test_tests_of_the_guide() -> None:
         timeout=50,
     )
     assert "2 passed" in result.stdout, result.stdout + result.stderr
+
+
+def test_voice_activity(zoom: Zoom, tmp_path: Path) -> None:
+    """Each sentence of the meeting is one segment, where the script has it."""
+    event = started(zoom, tmp_path / "started.json", MediaType.AUDIO)
+    result = run("voice_activity.py", event, "--fake", zoom.ca_file)
+    assert result.stderr == ""
+    lines = sorted(result.stdout.splitlines())
+    assert len(lines) == 9
+    assert lines[0] == "   0.60 to   3.40 s  Ada, up to -6 dBFS"
+    assert [line.split()[4].rstrip(",") for line in lines[:4]] == ["Ada", "Grace", "Ada", "Grace"]
+
+
+def test_voice_activity_by_webrtc(zoom: Zoom, tmp_path: Path) -> None:
+    """WebRTC's detector finds the same sentences."""
+    pytest.importorskip("webrtcvad", exc_type=ImportError)
+    event = started(zoom, tmp_path / "started.json", MediaType.AUDIO)
+    result = run("voice_activity.py", event, "--detector", "webrtc", "--fake", zoom.ca_file)
+    assert result.stderr == ""
+    assert len(result.stdout.splitlines()) == 9
+
+
+def test_image_model(zoom: Zoom, tmp_path: Path) -> None:
+    """The four slides are noticed, within one second of their time."""
+    event = started(zoom, tmp_path / "started.json", MediaType.SHARE)
+    result = run("image_model.py", event, "--fake", zoom.ca_file)
+    assert result.stderr == ""
+    times = [float(line.split()[0]) for line in result.stdout.splitlines()]
+    assert len(times) == 4
+    for seen, shown in zip(times, (3.4, 7.4, 14.2, 21.8), strict=True):
+        assert 0 <= seen - shown < 1
+
+
+@pytest.mark.slow
+def test_pipecat(zoom: Zoom, tmp_path: Path) -> None:
+    """A pipeline of Pipecat gets the audio and the captions, and ends with the meeting."""
+    pytest.importorskip("pipecat", reason="the group integrations is not installed")
+    event = started(zoom, tmp_path / "started.json", MediaType.AUDIO | MediaType.TRANSCRIPT)
+    result = run("pipecat_source.py", event, "--fake", zoom.ca_file)
+    lines = result.stdout.splitlines()
+    assert len(lines) == 10, result.stderr
+    assert lines[0] == "16778240: Good morning, Grace. Let me share my screen."
+    assert lines[-1] == "21.2 s of audio"
+
+
+@pytest.mark.slow
+def test_speech_to_text_by_pocketsphinx(zoom: Zoom, tmp_path: Path) -> None:
+    """A real recogniser hears both speakers, and nothing is dropped although it takes its time."""
+    pytest.importorskip("pocketsphinx", reason="the group integrations is not installed")
+    event = started(zoom, tmp_path / "started.json", MediaType.AUDIO)
+    result = run("speech_to_text.py", event, "--fake", zoom.ca_file, timeout_s=55)
+    assert result.stderr == "0 packets dropped\n"
+    assert "Ada: the release notes" in result.stdout
+    assert len(result.stdout.splitlines()) == 9

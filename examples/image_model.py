@@ -1,0 +1,117 @@
+"""Show what is on the shared screen to a model: here one that notices a new slide.
+
+    pip install av
+    export ZOOM_CLIENT_ID=... ZOOM_CLIENT_SECRET=...
+    python examples/image_model.py started.json
+
+``started.json`` is the body of the webhook ``meeting.rtms_started``. Without a Zoom account, run
+``python -m rtms_client fake-server --event-file started.json --ca-file ca.pem`` in another
+terminal, use the credentials that it shows, and add ``--fake ca.pem``.
+
+`Pictures` decodes H.264, JPEG and PNG with PyAV, one decoder for each participant, and waits for a
+key frame after a gap. The model is a function of an ``av.VideoFrame``: call ``to_ndarray("rgb24")``
+on it for OpenCV or a network. For cameras instead of the screen, ask for `VideoParams` and loop
+over ``stream.video()``.
+"""
+
+import argparse
+import asyncio
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import av
+from av.codec.context import CodecContext
+from av.error import FFmpegError
+from av.video.codeccontext import VideoCodecContext
+
+from rtms_client import (
+    MediaCodec,
+    NetworkOptions,
+    RTMSClient,
+    RTMSError,
+    ShareFrame,
+    ShareParams,
+    VideoFrame,
+    parse_started,
+)
+
+DECODERS = {MediaCodec.H264: "h264", MediaCodec.JPG: "mjpeg", MediaCodec.PNG: "png"}
+WIDTH, HEIGHT = 64, 36
+A_LOT = 0.04  # share of full brightness by which the picture must change on average
+
+
+class Pictures:
+    """Decodes the frames of one participant."""
+
+    def __init__(self, codec: MediaCodec) -> None:
+        context = CodecContext.create(DECODERS[codec], "r")
+        assert isinstance(context, VideoCodecContext)  # noqa: S101  # for the type checker
+        self._context = context
+        self._waiting = True
+
+    def decode(self, frame: VideoFrame | ShareFrame) -> Iterator[av.VideoFrame]:
+        """Give the pictures of a frame: none before the first key frame, and none of a torn one."""
+        if frame.discontinuity:
+            self._waiting = True
+        if self._waiting and not frame.is_key_frame:
+            return
+        if self._waiting:
+            self._context.flush_buffers()
+        self._waiting = False
+        try:
+            yield from self._context.decode(av.Packet(frame.data))
+        except FFmpegError:
+            self._waiting = True
+
+
+class NewSlide:
+    """A model without any weights: is this picture quite another one than before?"""
+
+    def __init__(self) -> None:
+        self._before: bytes | None = None
+
+    def __call__(self, picture: av.VideoFrame) -> bool:
+        """Look at a picture."""
+        small = picture.reformat(WIDTH, HEIGHT, "gray")
+        pixels = bytes(small.planes[0])
+        before, self._before = self._before, pixels
+        if before is None:
+            return True
+        change = sum(abs(a - b) for a, b in zip(before, pixels, strict=True))
+        return change > A_LOT * 255 * len(pixels)
+
+
+async def run(client: RTMSClient, event: bytes) -> None:
+    """Print when the slide changes."""
+    decoders: dict[int | str | None, Pictures] = {}
+    new_slide = NewSlide()
+    async with client.stream(parse_started(event)) as stream:
+        async for frame in stream.share():
+            pictures = decoders.setdefault(frame.user_id, Pictures(frame.format.codec))
+            for picture in await asyncio.to_thread(lambda: list(pictures.decode(frame))):  # noqa: B023
+                if await asyncio.to_thread(new_slide, picture):
+                    at_s = (frame.timestamp_ms - (stream.started_ms or frame.timestamp_ms)) / 1000
+                    print(f"{at_s:7.1f} s  new slide, {picture.width}x{picture.height}", flush=True)
+
+
+def main() -> int:
+    """Read the options and run."""
+    parser = argparse.ArgumentParser(description="Notice new slides on the shared screen.")
+    parser.add_argument("event", type=Path, help="body of the started webhook")
+    parser.add_argument("--fake", type=Path, metavar="CA", help="join the fake server instead")
+    options = parser.parse_args()
+    network = NetworkOptions()
+    if options.fake:
+        network = NetworkOptions(allowed_hosts=("localhost",), ca_file=options.fake, proxy=False)
+    try:
+        client = RTMSClient.from_env(share=ShareParams(), network=network)
+        asyncio.run(run(client, options.event.read_bytes()))
+    except RTMSError as error:
+        print(error, file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
