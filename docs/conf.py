@@ -54,7 +54,7 @@ _FOREIGN = "|".join(
     [
         *sorted(sys.stdlib_module_names),
         *("attrs?", "cryptography", "opentelemetry", "pytest", "typing_extensions", "websockets"),
-        *("PathLike", "SSLContext"),  # named by type checkers only
+        *("NDArray", "PathLike", "SSLContext", "np", "numpy"),  # named by type checkers only
     ]
 )
 nitpick_ignore_regex = [

@@ -106,10 +106,10 @@ def _wrapped(causes: Sequence[MachineInput], width: int) -> list[list[MachineInp
 
 # --- state machines ------------------------------------------------------------------------------
 
-_BOX_WIDTH: Final = 232
+_BOX_WIDTH: Final = 256
 _GAP: Final = 46
 _PORT: Final = 22  # between two edges on the same side of a box
-_LABEL: Final = 104  # room for the label of an edge on the left
+_LETTER: Final = 6.2  # how wide one is on average in a label
 _LANE: Final = 15  # between two such edges
 _RAIL: Final = 210  # distance of the line that leads to the last state
 
@@ -156,7 +156,9 @@ class _Machine:
         self._rows: dict[enum.Enum, _Row] = {}
         self._arcs = self._find_arcs()
         lanes = max((arc.lane + 1 for arc in self._arcs), default=0)
-        self._left = _LABEL + lanes * _LANE + 12 if lanes else 8
+        labels = [len(cause.description) for arc in self._arcs for cause in arc.causes]
+        self._label = 14 + max(labels, default=0) * _LETTER  # room in front of the boxes
+        self._left = self._label + lanes * _LANE + 12 if lanes else 8
 
     def draw(self) -> str:
         """Return the picture."""
@@ -258,7 +260,7 @@ class _Machine:
 
     def _draw_arc(self, arc: _Arc) -> None:
         start, end = self._port(arc.source, arc), self._port(arc.target, arc)
-        lane = self._left - _LABEL - arc.lane * _LANE
+        lane = self._left - self._label - arc.lane * _LANE
         self._canvas.line(
             [(self._left, start), (lane, start), (lane, end), (self._left, end)], head=True
         )

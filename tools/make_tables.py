@@ -270,14 +270,12 @@ def _metrics() -> str:
     from rtms_client.otel import METRICS  # noqa: PLC0415  # only this table needs OpenTelemetry
 
     return _markdown(
-        ("metric", "from", "attributes", "meaning", "in Prometheus"),
+        ("metric, and its name in Prometheus", "attributes", "meaning"),
         (
             (
-                f"`{one.name}`",
-                f"`{one.source}`",
-                ", ".join(f"`{key}`" for key in one.attributes),
+                f"`{one.name}`<br>`{one.prometheus_name}`",
+                "<br>".join(f"`{key}`" for key in one.attributes),
                 one.help,
-                f"`{one.prometheus_name}`",
             )
             for one in METRICS
         ),
