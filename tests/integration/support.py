@@ -33,9 +33,9 @@ T = TypeVar("T")
 
 CLIENT_ID: Final = "test-client-id"
 CLIENT_SECRET: Final = "test-client-secret"
-SHORT: Final = Timeouts(connect_s=2, handshake_s=2, request_s=2, close_s=2)
+SHORT: Final = Timeouts(connect_s=10, handshake_s=10, request_s=10, close_s=5)
 """Time-outs that a healthy test never meets."""
-_DEADLINE_S: Final = 10.0
+_DEADLINE_S: Final = 30.0
 
 
 def network(server: FakeRTMSServer, **options: Any) -> NetworkOptions:  # noqa: ANN401  # passed on

@@ -116,8 +116,9 @@ class Fault:
     times: int | None = attrs.field(default=1, kw_only=True)
     """How often it strikes; `None` for always."""
     at_s: float | None = attrs.field(default=None, kw_only=True)
-    """Not before so many seconds after the start of the server. Without it a fault that needs a
-    time strikes at once; with it a break strikes at the time and waits for no message."""
+    """Not before so many seconds after the start of the server, or after
+    `FakeRTMSServer.start_faults`. Without it a fault that needs a time strikes at once; with it a
+    break strikes at the time and waits for no message."""
     every_s: float = attrs.field(default=1.0, kw_only=True)
     """Between two strikes of a fault that happens at a time, in seconds."""
     for_s: float = attrs.field(default=0.0, kw_only=True)
@@ -163,6 +164,9 @@ class FaultPlan:
         seed: Decides what a fault leaves open, such as which byte is spoilt.
         on_webhook: Gets the webhooks that faults send, as `FakeRTMSServer.started_webhook` builds
             them; `None` if the application receives none.
+        start_at_once: Whether times count from the start of the server; otherwise from a call of
+            `FakeRTMSServer.start_faults`, for example when the stream under test has been joined,
+            however long that took.
     """
 
     faults: tuple[Fault, ...] = attrs.field(default=(), converter=tuple[Fault, ...])
@@ -170,6 +174,7 @@ class FaultPlan:
     on_webhook: Callable[[dict[str, Any]], None] | None = attrs.field(
         default=None, kw_only=True, eq=False, repr=False
     )
+    start_at_once: bool = attrs.field(default=True, kw_only=True)
 
     @classmethod
     def random(

@@ -1,6 +1,8 @@
 """The doors of a fake server: its two endpoints, which faults may shut."""
 
 import asyncio
+import os
+import socket
 from collections.abc import Awaitable, Callable
 from typing import cast
 
@@ -33,7 +35,7 @@ class Door:
 
     Args:
         endpoint: ``signaling`` or ``media``.
-        serve: Begins to listen on a port.
+        serve: Begins to listen on a bound socket, which it owns from then on.
         port: Where to listen; any free port when 0.
 
     Attributes:
@@ -41,7 +43,7 @@ class Door:
     """
 
     def __init__(
-        self, endpoint: str, serve: Callable[[int], Awaitable[Server]], port: int = 0
+        self, endpoint: str, serve: Callable[[socket.socket], Awaitable[Server]], port: int = 0
     ) -> None:
         self.endpoint = endpoint
         self.port = port
@@ -50,6 +52,7 @@ class Door:
         self._past: set[asyncio.Task[None]] = set()
         self._mute: asyncio.Server | None = None
         self._silent: set[_Silence] = set()
+        self._reserved: socket.socket | None = None
         self._closed = False
         self._turn = asyncio.Lock()
 
@@ -66,8 +69,7 @@ class Door:
 
     async def _listen(self) -> None:
         if self._now is None and not self._closed:
-            self._now = await self._serve(self.port)
-            self.port = int(next(iter(self._now.sockets)).getsockname()[1])
+            self._now = await self._serve(self._bound())
 
     async def shut(self, *, mute: bool = False) -> None:
         """Let nobody in any more; open connections live on.
@@ -79,14 +81,32 @@ class Door:
             self.stop()
             await self._unmute()
             await asyncio.sleep(0)  # the listener is closed in the next round
-            await self._say_nothing(mute=mute and not self._closed)
+            if not self._closed:
+                self._reserved = self._bound()
+                if mute:
+                    loop = asyncio.get_running_loop()
+                    self._mute = await loop.create_server(
+                        lambda: _Silence(self._silent), sock=self._bound()
+                    )
 
-    async def _say_nothing(self, *, mute: bool) -> None:
-        if mute:
-            loop = asyncio.get_running_loop()
-            self._mute = await loop.create_server(
-                lambda: _Silence(self._silent), "127.0.0.1", self.port
-            )
+    def _bound(self) -> socket.socket:
+        """Return a socket that is bound to the port and does not listen: clients are refused.
+
+        A port that is not bound could become the local port of any connection on this machine,
+        even of the client that tries to come back.
+        """
+        found, self._reserved = self._reserved, None
+        if found is None:
+            found = socket.socket()
+            try:
+                # Elsewhere than on POSIX systems the option would let others in.
+                found.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, os.name == "posix")
+                found.bind(("127.0.0.1", self.port))
+            except OSError:
+                found.close()
+                raise
+            self.port = int(found.getsockname()[1])
+        return found
 
     def stop(self) -> None:
         """Stop listening; open connections live on."""
@@ -103,14 +123,17 @@ class Door:
         async with self._turn:
             self.stop()
             await self._unmute()
+            if self._reserved is not None:
+                self._reserved.close()
         if self._past:
             await asyncio.wait(self._past)
 
     async def _unmute(self) -> None:
         if self._mute is None:
             return
-        self._mute.close()
+        mute, self._mute = self._mute, None
+        mute.close()
+        self._reserved = self._bound()
         for connection in self._silent:
             connection.transport.abort()
-        mute, self._mute = self._mute, None
         await mute.wait_closed()

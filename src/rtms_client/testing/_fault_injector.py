@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import math
 import random
 from collections import deque
 from collections.abc import Iterator, Sequence
@@ -79,11 +80,13 @@ class FaultInjector:
         self.plan = plan
         self.struck: list[Struck] = []
         self._armed: dict[Occasion, list[_Armed]] = {}
-        for fault in sorted(plan.faults, key=lambda fault: fault.at_s or 0.0):
+        for fault in sorted(plan.faults, key=_time_of):
             self._armed.setdefault(fault.on, []).append(_Armed(fault))
         self._dice = random.Random(plan.seed)
         self._scope = TaskScope()
         self._began = 0.0
+        self._timing = asyncio.Event()
+        self._timing_began = math.inf
         self._streams = WeakKeyDictionary[FakeConnection, str]()
         self._held = WeakKeyDictionary[FakeConnection, Frame]()
         self._late = WeakKeyDictionary[FakeConnection, float]()
@@ -95,11 +98,19 @@ class FaultInjector:
     # Life
 
     def start(self, server: "FakeRTMSServer") -> None:
-        """Begin with what happens at a time."""
+        """Begin to strike; with what happens at a time if the plan says so."""
         self.server = server
         self._began = asyncio.get_running_loop().time()
         for armed in self._armed.get("time", ()):
             self._scope.start(self._run(server, armed), f"fault {armed.fault.kind.name}")
+        if self.plan.start_at_once:
+            self.start_times()
+
+    def start_times(self) -> None:
+        """Let the times of the plan count from now; only the first call counts."""
+        if not self._timing.is_set():
+            self._timing_began = asyncio.get_running_loop().time()
+            self._timing.set()
 
     async def aclose(self) -> None:
         """End all that is under way."""
@@ -109,6 +120,11 @@ class FaultInjector:
     def elapsed_s(self) -> float:
         """Seconds since the start of the server."""
         return asyncio.get_running_loop().time() - self._began
+
+    @property
+    def _time_s(self) -> float:
+        """Seconds on the clock of the plan; without end before it runs."""
+        return asyncio.get_running_loop().time() - self._timing_began
 
     # What the server asks
 
@@ -201,10 +217,10 @@ class FaultInjector:
         ready = self._armed.get(occasion)
         if not ready:
             return None
-        elapsed_s = self.elapsed_s
+        time_s = self._time_s
         for index, armed in enumerate(ready):
             fault = armed.fault
-            if elapsed_s < (fault.at_s or 0.0):
+            if fault.at_s is not None and time_s < fault.at_s:
                 return None  # and so are all that follow
             if _covers(fault.socket, socket) and self._concerns(fault, connection, message):
                 if armed.passed < fault.after:
@@ -247,7 +263,8 @@ class FaultInjector:
 
     async def _run(self, server: "FakeRTMSServer", armed: _Armed) -> None:
         fault = armed.fault
-        await asyncio.sleep((fault.at_s or 0.0) - self.elapsed_s)
+        await self._timing.wait()
+        await asyncio.sleep((fault.at_s or 0.0) - self._time_s)
         while not armed.spent:
             if fault.kind in BREAKS or fault.kind is FaultKind.INTERRUPT:
                 connection = await self._victim(server, fault)
@@ -386,6 +403,11 @@ class FaultInjector:
         *earlier, (_, newest) = self._packets[self._streams.get(connection, "")]
         since = max((at_s for at_s, _ in earlier), default=0.0) - for_s
         return [frame for at_s, frame in earlier if at_s >= since and frame is not newest]
+
+
+def _time_of(fault: Fault) -> float:
+    """Return the time of a fault; those without one come first."""
+    return -math.inf if fault.at_s is None else fault.at_s
 
 
 def _covers(wanted: str, socket: str) -> bool:

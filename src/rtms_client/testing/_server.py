@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import socket
 import ssl
 import tempfile
 from collections.abc import Callable, Mapping
@@ -118,22 +119,21 @@ class FakeRTMSServer:
     ) -> None:
         await self.aclose()
 
-    async def _serve_signaling(self, port: int) -> Server:
-        return await self._serve(self._handle_signaling, "signaling", port)
+    async def _serve_signaling(self, listener: socket.socket) -> Server:
+        return await self._serve(self._handle_signaling, "signaling", listener)
 
-    async def _serve_media(self, port: int) -> Server:
-        return await self._serve(self._handle_media, "media", port)
+    async def _serve_media(self, listener: socket.socket) -> Server:
+        return await self._serve(self._handle_media, "media", listener)
 
     async def _serve(
         self,
         handler: Any,  # noqa: ANN401
         endpoint: str,
-        port: int,
+        listener: socket.socket,
     ) -> Server:
         return await serve(
             handler,
-            "127.0.0.1",
-            port,
+            sock=listener,
             ssl=self._tls_contexts[endpoint],
             compression=None,
             process_request=self._upgrade,
@@ -367,6 +367,14 @@ class FakeRTMSServer:
     def struck(self) -> list[Struck]:
         """The faults of the plan that happened so far, in order."""
         return self.fault.struck if isinstance(self.fault, FaultInjector) else []
+
+    def start_faults(self) -> None:
+        """Let the times of the plan of faults count from now; only the first call counts.
+
+        For plans with ``start_at_once=False``; without effect if there is no plan.
+        """
+        if isinstance(self.fault, FaultInjector):
+            self.fault.start_times()
 
     # Connections
 

@@ -132,8 +132,8 @@ class FakeConnection:
 
     async def flush(self) -> None:
         """Wait until everything queued was handed to the operating system, or cannot be."""
-        if self._running.is_set():
-            await self._empty.wait()
+        while self._running.is_set() and not self._empty.is_set():
+            await self._empty.wait()  # more may be queued before this task goes on
 
     async def write(self) -> None:
         """Write the outbox until the connection is closed: the body of the writer task."""

@@ -107,8 +107,8 @@ class FakeStream:
     # Sockets: called by the handlers of the connections
 
     def takers(self, medium: MediaType) -> tuple[FakeConnection, ...]:
-        """Return the sockets on which a medium may flow."""
-        return self._takers.get(medium, ())
+        """Return the sockets on which a medium may flow; one that is closing takes none."""
+        return tuple(taker for taker in self._takers.get(medium, ()) if taker.open)
 
     def crowded(self) -> list[FakeConnection]:
         """Return the sockets whose outbox is full."""

@@ -515,6 +515,27 @@ async def test_messages_that_are_none(raw: MakeClient) -> None:
         assert await socket.ws.recv() is not None
 
 
+async def test_times_that_count_from_a_call(raw: MakeClient) -> None:
+    """Times may wait for a call, of which only the first counts; faults without a time do not."""
+    plan = FaultPlan(
+        [
+            Fault(FaultKind.DROP, message=AUDIO),
+            Fault(FaultKind.DROP, message=AUDIO, at_s=0.0),
+            Fault(FaultKind.RESET, socket="audio", at_s=0.0),
+        ],
+        start_at_once=False,
+    )
+    async with FakeRTMSServer(tls=False, fault=plan) as server:
+        _, media = await raw(server).join(1)
+        await send_packets(server)
+        assert await times_of(media, 3) == [0, 1, 2]
+        assert [struck.kind for struck in server.struck] == [FaultKind.DROP]
+        server.start_faults()
+        server.start_faults()
+        assert (await ended(media.ws))[0] == 1006
+        assert [struck.kind for struck in server.struck] == [FaultKind.DROP, FaultKind.RESET]
+
+
 async def test_injector_without_a_server() -> None:
     """Before it is at work, a plan without faults of TLS finds nothing to do."""
     assert not FaultInjector(FaultPlan()).impostor("media")
@@ -523,4 +544,5 @@ async def test_injector_without_a_server() -> None:
 async def test_other_hooks_still_work() -> None:
     """A server without a plan has nothing to tell about faults."""
     async with FakeRTMSServer(tls=False) as server:
+        server.start_faults()
         assert server.struck == []
