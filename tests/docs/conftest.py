@@ -39,7 +39,7 @@ STARTED: Final = {
 """A started webhook as Zoom sends it."""
 MEDIA: Final = ("audio", "video", "share", "transcript", "chat")
 _NOTICE_S: Final = 0.1
-_LEISURELY: Final = 10
+_LEISURELY: Final = 2
 
 
 class Zoom:

@@ -33,9 +33,10 @@ T = TypeVar("T")
 
 CLIENT_ID: Final = "test-client-id"
 CLIENT_SECRET: Final = "test-client-secret"
-SHORT: Final = Timeouts(connect_s=10, handshake_s=10, request_s=10, close_s=5)
+SHORT: Final = Timeouts(connect_s=10, handshake_s=10, request_s=10, close_s=10)
 """Time-outs that a healthy test never meets."""
 _DEADLINE_S: Final = 30.0
+_BUSY_S: Final = 4.0
 
 
 def network(server: FakeRTMSServer, **options: Any) -> NetworkOptions:  # noqa: ANN401  # passed on
@@ -155,7 +156,7 @@ class Leaks:
             *(open_files() - self._files),
         ]
 
-    async def none(self, *, within_s: float = 1.0, collect: bool = True) -> None:
+    async def none(self, *, within_s: float = 10.0, collect: bool = True) -> None:
         """Wait until nothing new is left, while the server is still there.
 
         Args:
@@ -176,7 +177,9 @@ class Leaks:
 
 @contextmanager
 def at_most(seconds: float) -> "Iterator[None]":
-    """Check that a block does not take longer.
+    """Check that a block does not take longer, apart from what a busy machine needs.
+
+    The time-outs of `SHORT` are longer than both together: waiting for one of them is noticed.
 
     Raises:
         AssertionError: It did.
@@ -184,7 +187,7 @@ def at_most(seconds: float) -> "Iterator[None]":
     started = time.monotonic()
     yield
     taken = time.monotonic() - started
-    assert taken <= seconds, f"took {taken:.2f} s instead of {seconds} s at most"
+    assert taken <= seconds + _BUSY_S, f"took {taken:.2f} s instead of {seconds} s at most"
 
 
 class Tampering(FaultHook):

@@ -304,15 +304,15 @@ async def test_silence(socket: str) -> None:
     timing = Timing(keep_alive_s=0.05, missed_keep_alives=1000)
     async with FakeRTMSServer(timing=timing) as server:
         leaks = Leaks()
-        timeouts = Timeouts(silence_s=0.4, close_s=0.2)
+        timeouts = Timeouts(silence_s=1.0, close_s=0.2)
         async with joined(server, audio=AudioParams(), timeouts=timeouts) as stream:
             connection = server.stream.connection(socket)
             connection.stall()
             with at_most(1.0), pytest.raises(ConnectionSilent) as caught:
                 await stream.wait_ended()
             assert caught.value.endpoint == socket
-            assert caught.value.silence_s == 0.4
-            assert f"{socket}: expected a message or keep-alive within 0.4 s" in str(caught.value)
+            assert caught.value.silence_s == 1.0
+            assert f"{socket}: expected a message or keep-alive within 1 s" in str(caught.value)
             connection.resume()
         await leaks.none()
 
@@ -320,13 +320,13 @@ async def test_silence(socket: str) -> None:
 async def test_media_count_as_signs_of_life() -> None:
     """Without keep-alives a connection lives as long as media come."""
     timing = Timing(keep_alive_s=0.05)
-    timeouts = Timeouts(silence_s=0.3)
+    timeouts = Timeouts(silence_s=1.0)
     async with (
         FakeRTMSServer(timing=timing) as server,
         joined(server, audio=AudioParams(), timeouts=timeouts) as stream,
     ):
         server.stream.silence_keep_alives("audio")
-        for _ in range(12):
+        for _ in range(30):
             await server.stream.send_audio(b"alive")
             await asyncio.sleep(0.05)
         assert stream.state is Phase.STREAMING

@@ -378,7 +378,7 @@ async def test_unknown_messages(variations: Variations, number: int, text: str) 
 async def test_keep_alives(timestamp: bool, sequence: bool) -> None:  # noqa: FBT001
     """A keep-alive is answered on its own connection with just the fields that it had."""
     variations = Variations(keep_alive_timestamp=timestamp, keep_alive_sequence=sequence)
-    timing = Timing(keep_alive_s=0.02)
+    timing = Timing(keep_alive_s=0.02, missed_keep_alives=1000, keep_alive_grace_s=10)
     async with (
         FakeRTMSServer(variations=variations, timing=timing) as server,
         joined(server, audio=AudioParams()) as stream,
@@ -402,7 +402,7 @@ async def test_keep_alives(timestamp: bool, sequence: bool) -> None:  # noqa: FB
 async def test_keep_alives_before_the_handshake_is_answered() -> None:
     """Keep-alives that come before the handshake answer are answered too."""
     timing = Timing(
-        keep_alive_s=0.02, missed_keep_alives=100, signaling_answer_s=0.1, media_answer_s=0.1
+        keep_alive_s=0.02, missed_keep_alives=1000, signaling_answer_s=0.3, media_answer_s=0.1
     )
     async with FakeRTMSServer(
         variations=Variations(early_keep_alives=True), timing=timing

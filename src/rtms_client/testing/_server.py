@@ -333,7 +333,7 @@ class FakeRTMSServer:
         return self._log.matching(matcher, "out")
 
     async def wait_for(
-        self, matcher: Matcher, *, timeout_s: float = 5.0, count: int = 1
+        self, matcher: Matcher, *, timeout_s: float = 15.0, count: int = 1
     ) -> LogEntry:
         """Wait until a message was received; those received before count.
 
@@ -348,12 +348,12 @@ class FakeRTMSServer:
         return await self._log.wait_for(matcher, "in", timeout_s=timeout_s, count=count)
 
     async def wait_for_sent(
-        self, matcher: Matcher, *, timeout_s: float = 5.0, count: int = 1
+        self, matcher: Matcher, *, timeout_s: float = 15.0, count: int = 1
     ) -> LogEntry:
         """Wait until a message was sent; see `wait_for`."""
         return await self._log.wait_for(matcher, "out", timeout_s=timeout_s, count=count)
 
-    async def wait_until(self, condition: Callable[[], object], *, timeout_s: float = 5.0) -> None:
+    async def wait_until(self, condition: Callable[[], object], *, timeout_s: float = 15.0) -> None:
         """Wait until a condition holds, for example ``lambda: not server.connections``.
 
         Raises:

@@ -67,11 +67,12 @@ class KeepAlive:
 
     def __init__(self, connection: FakeConnection) -> None:
         self._connection = connection
-        self._unanswered: deque[Message] = deque()
+        self._unanswered: deque[tuple[Message, float]] = deque()
 
     async def run(self, stream: "FakeStream") -> None:
         """Send requests until the socket is closed or the client has missed too many."""
         timing = stream.settings.timing
+        now = asyncio.get_running_loop().time
         sequence = 0
         while True:
             await asyncio.sleep(timing.keep_alive_s)
@@ -80,22 +81,22 @@ class KeepAlive:
             if len(self._unanswered) >= timing.missed_keep_alives:
                 stream.unanswered(self._connection)
                 return
-            if self._unanswered:
+            if self._unanswered and now() - self._unanswered[0][1] > timing.keep_alive_grace_s:
                 detail = f"{len(self._unanswered)} unanswered"
                 self._connection.violate(ViolationKind.KEEP_ALIVE_MISSING, detail)
             sequence += 1
             request = stream.wire.keep_alive(sequence)
-            self._unanswered.append(_echo(request))
+            self._unanswered.append((_echo(request), now()))
             self._connection.put(stream.wire.encode(request))
 
     def answered(self, message: Message) -> None:
         """Compare an answer with what was asked."""
         answer = _echo(message)
-        if answer in self._unanswered:
-            while self._unanswered.popleft() != answer:
+        if any(asked == answer for asked, _ in self._unanswered):
+            while self._unanswered.popleft()[0] != answer:
                 pass
         elif self._unanswered:
-            expected = self._unanswered.popleft()
+            expected, _ = self._unanswered.popleft()
             self._connection.violate(
                 ViolationKind.KEEP_ALIVE_ALTERED, f"expected {expected}, got {answer}"
             )

@@ -41,6 +41,9 @@ class Timing:
     """Between two keep-alive requests on a socket; `NEVER` sends none."""
     missed_keep_alives: int = 3
     """Unanswered requests after which a socket counts as lost."""
+    keep_alive_grace_s: float = 1.0
+    """How late an answer may be although the next request is out, without being a violation: for
+    tests with short intervals on machines with other work."""
     signaling_window_s: float = 60.0
     """How long a lost signaling connection may take to come back."""
     media_window_s: float = 65.0

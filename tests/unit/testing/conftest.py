@@ -12,7 +12,7 @@ from websockets.exceptions import ConnectionClosed
 from rtms_client.signatures import handshake_signature
 from rtms_client.testing import FakeRTMSServer, FakeStream
 
-TIMEOUT_S = 5.0
+TIMEOUT_S = 30.0
 
 
 class RawSocket:

@@ -193,8 +193,7 @@ async def test_nothing_is_left(raw: MakeClient) -> None:
         await media.recv()
         await server.add_stream(rtms_stream_id="second").terminate()
     await client.aclose()
-    await asyncio.sleep(0.01)
-    assert asyncio.all_tasks() == before
+    await server.wait_until(lambda: asyncio.all_tasks() == before)
 
 
 async def test_an_upgrade_that_never_ends() -> None:

@@ -231,7 +231,7 @@ async def test_closing_when_nobody_answers(server: Server, transport: WebSocketT
     loop = asyncio.get_running_loop()
     started = loop.time()
     await transport.close(1000, "")
-    assert 0.3 < loop.time() - started < 1
+    assert 0.3 < loop.time() - started < 5
     assert await server.peer.receive() == (CLOSE, b"\x03\xe8")
     assert await server.peer.reader.read() == b""
 
@@ -241,9 +241,9 @@ async def test_closing_that_is_cancelled(server: Server, transport: WebSocketTra
     task = asyncio.create_task(transport.close(1000, ""))
     await server.peer.receive()
     task.cancel()
-    await asyncio.wait([task], timeout=0.2)
+    await asyncio.wait([task], timeout=10)
     assert task.cancelled()
-    async with asyncio.timeout(0.2):
+    async with asyncio.timeout(10):
         assert await server.peer.reader.read() == b""
 
 
