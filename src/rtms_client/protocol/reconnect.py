@@ -31,12 +31,14 @@ __all__ = [
     "Recoveries",
     "Recovery",
     "concerns",
+    "polite",
     "retry_kind",
     "suspicious",
 ]
 
 _HISTORY: Final = 100
 _RESTARTED: Final = 1012  # registry of RFC 6455
+_POLITE: Final = frozenset({1000, 1001})
 _LONG_AGO: Final = float("-inf")
 
 
@@ -67,6 +69,11 @@ def retry_kind(error: RTMSError) -> Retry:
     if isinstance(error, CertificateRejected | LocalProtocolError):
         return Retry.FINAL
     return Retry.BACK_OFF
+
+
+def polite(error: RTMSError) -> bool:
+    """Tell whether a connection was closed as servers close it at the end of a stream."""
+    return isinstance(error, ConnectionLost) and error.code in _POLITE
 
 
 def suspicious(error: RTMSError) -> bool:

@@ -37,7 +37,7 @@ from rtms_client.protocol.machine import Machine
 from rtms_client.protocol.options import SessionOptions, candidates
 from rtms_client.protocol.outputs import Action, Granted
 from rtms_client.protocol.phases import SESSION_TABLE, Phase, SessionInput
-from rtms_client.protocol.reconnect import Recoveries, concerns, suspicious
+from rtms_client.protocol.reconnect import Recoveries, concerns, polite, suspicious
 from rtms_client.protocol.requests import REPLIES
 
 __all__ = ["StreamSession"]
@@ -46,6 +46,7 @@ _Handler: TypeAlias = Callable[[Link, MessageType, Message, float], None]
 _METADATA: Final = range(MessageType.META_DATA_AUDIO, MessageType.META_DATA_CHAT + 1)
 _V2: Final = 2
 _ABNORMAL = 1006  # RFC 6455, section 7.4.1
+_GRACE_S: Final = 1.0  # between the close of a medium and TERMINATED
 
 
 def _refuse(link: Link, kind: MessageType, _: Message, __: float) -> None:
@@ -100,7 +101,7 @@ class StreamSession:
         self._server_urls = info.server_urls
         self._media_urls: dict[MediaType, str] = {}
         self._protocol_version: int | None = None
-        self._closing_deadline: float | None = None
+        self._verdict: tuple[float, RTMSError | None] | None = None  # the end, if nothing comes
         self._ending = False
         """Whether the server said that the stream ends."""
         self._refusals: dict[MediaType, RTMSError] = {}
@@ -149,8 +150,7 @@ class StreamSession:
         deadlines = self._connections.deadlines()
         deadlines += self.control.deadlines()
         deadlines += self._recoveries.deadlines()
-        if self._closing_deadline is not None:
-            deadlines.append(self._closing_deadline)
+        deadlines += [] if self._verdict is None else [self._verdict[0]]
         return min(deadlines, default=None)
 
     # --- what the application wants --------------------------------------------------------------
@@ -175,7 +175,7 @@ class StreamSession:
         if self._machine.accepts(SessionInput.CLOSE) and link is not None:
             self._machine.feed(SessionInput.CLOSE)
             link.machine.feed(LinkInput.CLOSE)
-            self._closing_deadline = now + self.options.timeouts.close_s
+            self._verdict = now + self.options.timeouts.close_s, None
             self._recoveries.clear()
             self.changed = True
             self._connections.send(link, outbound.close_request(self.info.stream_id))
@@ -258,9 +258,7 @@ class StreamSession:
             early = self.options.buffer_data
             message = outbound.signaling_handshake(self._identity, buffer_data=early)
         else:
-            every = self.options.params.items()
-            params = {medium: params for medium, params in every if link.carries(medium)}
-            message = outbound.media_handshake(self._identity, link.media, params)
+            message = outbound.media_handshake(self._identity, link.media, self._carried(link))
         self._connections.send(link, message)
 
     def receive(self, connection: int, data: bytes, now: float) -> None:
@@ -290,22 +288,20 @@ class StreamSession:
 
     def lost(self, connection: int, code: int, reason: str, now: float) -> None:
         """Take note that an open connection closed without our doing."""
-        link = self._connections.get(connection)
-        if link is not None:
+        if link := self._connections.get(connection):
             self._gone(link, LinkInput.LOST, ConnectionLost(link.endpoint, code, reason), now)
 
     def failed(self, connection: int, error: RTMSError, now: float) -> None:
         """Take note that a connection did not come about."""
-        link = self._connections.get(connection)
-        if link is not None:
+        if link := self._connections.get(connection):
             self._gone(link, LinkInput.LOST, error, now)
 
     def timer(self, now: float) -> None:
         """Take note of the time; does nothing before `next_deadline`."""
         self.changed = True
         self.control.expire(now)
-        if self._closing_deadline is not None and self._closing_deadline <= now:
-            self._end(None)
+        if self._verdict is not None and self._verdict[0] <= now:
+            self._end(self._verdict[1])
         for link in self._connections.expired(now):
             if self._connections.get(link.number) is not None:  # an earlier one may take it along
                 self._gone(link, LinkInput.EXPIRED, self._connections.expiry(link), now)
@@ -491,9 +487,7 @@ class StreamSession:
         if encrypted and (answer.protocol_version or 1) >= _V2:
             self._end(RemoteProtocolError("readable media", "encrypted media and no cipher"))
             return
-        for medium, requested in self.options.params.items():
-            if not link.carries(medium):
-                continue
+        for medium, requested in self._carried(link).items():
             changes = self.intake.granted(medium, requested, answer.params, encrypted=encrypted)
             if changes and self.options.strict:
                 self._end(ParametersDowngraded(Link.name_of(medium), changes))
@@ -536,11 +530,11 @@ class StreamSession:
         """Close all media connections; what was in use has a gap from here on."""
         for link in self._connections.media():
             if link.settled:
-                self._interrupt(link)
+                self.intake.interrupt(self._carried(link))
             self._connections.close(link)
 
-    def _interrupt(self, link: Link) -> None:
-        self.intake.interrupt(medium for medium in self.options.params if link.carries(medium))
+    def _carried(self, link: Link) -> dict[MediaType, outbound.MediaParams]:
+        return {one: how for one, how in self.options.params.items() if link.carries(one)}
 
     def _broken(self, link: Link, error: RTMSError, now: float, *, ready: bool) -> None:
         """Plan the next try, or give up: the medium, or with signaling the stream."""
@@ -551,10 +545,7 @@ class StreamSession:
                 self._end(self._stop_error())
             return
         if self.options.reconnect is None:
-            if isinstance(error, HandshakeRejected):
-                self._given_up(media, error, now)
-            else:
-                self._end(error)
+            self._not_again(link, error, now, ready=ready)
             return
         if media is None:
             self._drop_media()
@@ -563,12 +554,21 @@ class StreamSession:
         else:
             self._machine.feed(SessionInput.MEDIA_LOST)
         if ready:
-            self._interrupt(link)
+            self.intake.interrupt(self._carried(link))
         final = self._recoveries.broken(media, error, now, established=ready)
         if final is not None:
             self._given_up(media, final, now)
         elif media is not None:  # the others need not wait for it
             self._check_media(now)
+
+    def _not_again(self, link: Link, error: RTMSError, now: float, *, ready: bool) -> None:
+        """Give up for want of a policy; after a polite close TERMINATED may be on its way."""
+        if isinstance(error, HandshakeRejected):
+            self._given_up(link.media, error, now)
+        elif link.media is None or not (ready and polite(error)):
+            self._end(error)
+        elif self._verdict is None:
+            self._verdict = now + _GRACE_S, error
 
     def _given_up(self, media: MediaType | None, error: RTMSError, now: float) -> None:
         """Go on without a medium; it is the end when none is left or in strict mode."""
@@ -593,7 +593,7 @@ class StreamSession:
         self._machine.feed(SessionInput.END)
         self.error = error
         self.changed = True
-        self._closing_deadline = None
+        self._verdict = None
         self.control.fail(over=True)
         self.intake.finish()
         self._recoveries.clear()

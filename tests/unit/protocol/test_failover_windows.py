@@ -204,6 +204,55 @@ def test_never(join: Join) -> None:
     assert told(wire) == []
 
 
+@pytest.mark.parametrize("code", [1000, 1001])
+def test_never_waits_for_the_last_word(join: Join, code: int) -> None:
+    """A medium closed as at the end of a stream may overtake TERMINATED: a normal end."""
+    wire = live(join, "audio", "transcript", reconnect=None)
+    lose(wire, "audio", code)
+    lose(wire, "transcript", code)
+    assert wire.phase() == "STREAMING"
+    sleep(wire, 0.9)
+    wire.hear("signaling", {"msg_type": 8, "state": 4, "reason": 6, "timestamp": 1})
+    assert wire.phase() == "CLOSED"
+    assert wire.session.error is None
+
+
+def test_never_does_not_wait_for_long(join: Join) -> None:
+    """Without TERMINATED the first loss is the error, a second later; the others flow till then."""
+    wire = live(join, "audio", "transcript", reconnect=None)
+    lose(wire, "audio", 1000)
+    sleep(wire, 0.5)
+    wire.media("transcript")
+    assert told(wire) == ["TranscriptSegment"]
+    lose(wire, "transcript", 1000)
+    sleep(wire, 0.4)
+    assert wire.phase() == "STREAMING"
+    sleep(wire, 0.1)
+    assert wire.phase() == "CLOSED"
+    assert str(wire.session.error).startswith("audio connection closed with 1000")
+
+
+def test_never_waits_for_a_medium_that_was_not_there(join: Join) -> None:
+    """A medium closed before it was there ends the stream at once, and so does signaling."""
+    wire = join("audio", reconnect=None).connect()
+    wire.opened("audio")
+    lose(wire, "audio", 1000)
+    assert wire.phase() == "CLOSED"
+    wire = live(join, "audio", reconnect=None)
+    lose(wire, "signaling", 1000)
+    assert wire.phase() == "CLOSED"
+
+
+def test_closing_ends_the_wait(join: Join) -> None:
+    """Closing while the last word is awaited is a normal end."""
+    wire = live(join, "audio", reconnect=None)
+    lose(wire, "audio", 1000)
+    wire.session.close(wire.now)
+    wire.hear("signaling", {"msg_type": 22})
+    assert wire.phase() == "CLOSED"
+    assert wire.session.error is None
+
+
 # --- the application -----------------------------------------------------------------------------
 
 
