@@ -1,154 +1,17 @@
-"""The WebSocket transport: the only door to `websockets` in the client.
-
-websockets does the handshakes (TCP, proxy, TLS, HTTP upgrade) and the framing. Messages go from its
-parser straight to the receiver, without a queue and a task between, because the buffers behind the
-receiver are bounded and reading never waits for user code.
-"""
+"""The WebSocket transport: opens connections, directly or through a proxy."""
 
 import functools
-import logging
 import ssl
-from typing import Any, Final, cast
 
-from typing_extensions import override
-from websockets.asyncio.client import ClientConnection, connect
-from websockets.client import ClientProtocol
 from websockets.exceptions import InvalidProxy, InvalidStatus, WebSocketException
-from websockets.frames import Frame, Opcode
-from websockets.protocol import Event, State
 
-from rtms_client._transport.base import Receiver
+from rtms_client._transport.base import Transport
+from rtms_client._transport.channel import open_channel
 from rtms_client.config import NetworkOptions
 from rtms_client.exceptions import CertificateRejected, ConnectFailed, InvalidParameters, RTMSError
 from rtms_client.protocol.addresses import origin
 
-__all__ = ["WebSocketConnector", "WebSocketTransport"]
-
-_CLOSE_TIMEOUT_S: Final = 0.5
-_WRITE_LIMIT: Final = 1024 * 1024  # we send a few small messages; more means that nobody reads
-_DATA_OPCODES: Final = frozenset({Opcode.TEXT, Opcode.BINARY, Opcode.CONT})
-_ALIVE: Final = frozenset({State.CONNECTING, State.OPEN})
-_ABNORMAL: Final = 1006  # RFC 6455, section 7.1.5
-
-# At DEBUG websockets logs whole messages: signatures, names, text and media. The level spares the
-# time, the filter holds also when somebody sets all loggers to DEBUG.
-_LOG: Final = logging.getLogger("rtms_client.websockets")
-_LOG.setLevel(logging.INFO)
-_LOG.addFilter(lambda record: record.levelno > logging.DEBUG)
-
-
-class _Connection(ClientConnection):
-    """A client connection that delivers to a receiver instead of a queue."""
-
-    def __init__(self, protocol: ClientProtocol, **options: Any) -> None:  # noqa: ANN401  # passed on
-        super().__init__(protocol, **options)
-        self._receiver: Receiver | None = None
-        self._early: list[bytes] = []
-        self._fragments: bytearray | None = None
-        self._lost = False
-
-    def start(self, receiver: Receiver) -> None:
-        """Begin to deliver; what came before is delivered first."""
-        early, self._early = self._early, []
-        self._receiver = receiver
-        for data in early:
-            receiver.message_received(data)
-        self._report_loss("")
-
-    def send_now(self, data: bytes) -> None:
-        """Send a text message without waiting."""
-        if self.protocol.state is not State.OPEN:
-            return
-        if self.transport.get_write_buffer_size() > _WRITE_LIMIT:
-            self.transport.abort()
-            return
-        self.protocol.send_text(data)
-        self.send_data()
-
-    @override
-    def process_event(self, event: Event) -> None:
-        if self.response is None or not isinstance(event, Frame):
-            super().process_event(event)
-        elif event.opcode in _DATA_OPCODES:
-            self._frame_received(event)
-
-    def _frame_received(self, frame: Frame) -> None:
-        """Deliver a message, joined from its fragments; the protocol limits their total size."""
-        if frame.fin and self._fragments is None:
-            self._deliver(bytes(frame.data))
-            return
-        if self._fragments is None:
-            self._fragments = bytearray()
-        self._fragments += frame.data
-        if frame.fin:
-            data, self._fragments = bytes(self._fragments), None
-            self._deliver(data)
-
-    def _deliver(self, data: bytes) -> None:
-        if self._receiver is None:
-            self._early.append(data)  # at most what one read of the socket brought
-        else:
-            self._receiver.message_received(data)
-
-    @override
-    def data_received(self, data: bytes) -> None:
-        super().data_received(data)
-        self._report_loss("")
-
-    @override
-    def connection_lost(self, exc: Exception | None) -> None:
-        super().connection_lost(exc)
-        self._report_loss("" if exc is None else str(exc))
-
-    def _report_loss(self, network_error: str) -> None:
-        """Tell the receiver once, as soon as nothing more can arrive."""
-        if self._lost or self._receiver is None or self.protocol.state in _ALIVE:
-            return
-        self._lost = True
-        received, sent = self.protocol.close_rcvd, self.protocol.close_sent
-        if sent is not None and not self.protocol.close_rcvd_then_sent:
-            self._receiver.connection_lost(sent.code, sent.reason)  # the parser gave up
-        elif received is not None:
-            self._receiver.connection_lost(received.code, received.reason)
-        else:
-            self._receiver.connection_lost(_ABNORMAL, network_error)
-
-
-class _Connect(connect):
-    """`connect` that follows no redirects: they could lead past the allow-list of hosts."""
-
-    @override
-    def process_redirect(self, exc: Exception) -> Exception | str:
-        return exc
-
-
-class WebSocketTransport:
-    """One open WebSocket connection."""
-
-    __slots__ = ("_connection",)
-
-    def __init__(self, connection: _Connection) -> None:
-        self._connection = connection
-
-    def start(self, receiver: Receiver) -> None:
-        """Begin to deliver; what came before is delivered first."""
-        self._connection.start(receiver)
-
-    def send(self, data: bytes) -> None:
-        """Send a text message, in order, without waiting; ignored once the connection is gone."""
-        self._connection.send_now(data)
-
-    async def close(self, code: int, reason: str) -> None:
-        """Close within half a second, then cut, also when cancelled; may be repeated."""
-        try:
-            await self._connection.close(code, reason)
-        finally:
-            self._connection.transport.abort()
-            await self._connection.wait_closed()
-
-    def abort(self) -> None:
-        """Cut the connection at once."""
-        self._connection.transport.abort()
+__all__ = ["WebSocketConnector"]
 
 
 class WebSocketConnector:
@@ -161,7 +24,7 @@ class WebSocketConnector:
     def __init__(self, network: NetworkOptions) -> None:
         self._network = network
 
-    async def __call__(self, endpoint: str, url: str) -> WebSocketTransport:
+    async def __call__(self, endpoint: str, url: str) -> Transport:
         """Open one connection; cancelling leaves nothing behind.
 
         Raises:
@@ -169,22 +32,14 @@ class WebSocketConnector:
             ConnectFailed: The connection did not come about for another reason.
             InvalidParameters: `NetworkOptions` holds unusable TLS or proxy settings.
         """
-        options: dict[str, Any] = {}
-        if url.startswith("wss:"):
-            options = {"ssl": self._tls, "ssl_shutdown_timeout": _CLOSE_TIMEOUT_S}
+        context = self._tls if url.startswith("wss:") else None
+        size, proxy = self._network.max_message_bytes, self._network.proxy or None
         try:
-            connection = await _Connect(
-                url,
-                create_connection=_Connection,
-                compression=None,  # media do not shrink; inflating them would cost more
-                max_size=self._network.max_message_bytes,
-                ping_interval=None,  # pings are not part of the protocol (messages notes, 1)
-                open_timeout=None,  # the core has the time-outs
-                close_timeout=_CLOSE_TIMEOUT_S,
-                proxy=self._network.proxy or None,
-                logger=_LOG,
-                **options,
-            )
+            if proxy is None or (proxy is True and not _system_has_proxies()):
+                return await open_channel(url, size, context)
+            from rtms_client._transport.proxied import open_proxied  # noqa: PLC0415  # rarely needed
+
+            return await open_proxied(url, size, context, proxy)
         except ImportError:
             raise InvalidParameters(
                 "NetworkOptions.proxy",
@@ -197,7 +52,6 @@ class WebSocketConnector:
             raise _mapped(error, endpoint, origin(url)) from error
         except ValueError:  # a port that is none
             raise _bad_proxy() from None
-        return WebSocketTransport(cast("_Connection", connection))
 
     @functools.cached_property
     def _tls(self) -> ssl.SSLContext:
@@ -226,6 +80,13 @@ class WebSocketConnector:
                 "set minimum_version = ssl.TLSVersion.TLSv1_2",
             )
         return context
+
+
+def _system_has_proxies() -> bool:
+    """Tell whether there is a choice to make; websockets makes it, host by host."""
+    from urllib.request import getproxies  # noqa: PLC0415  # takes long to import
+
+    return bool(getproxies())
 
 
 def _bad_proxy() -> InvalidParameters:

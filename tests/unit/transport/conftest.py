@@ -5,13 +5,15 @@ import base64
 import hashlib
 import struct
 from collections.abc import AsyncIterator
+from typing import TypeAlias
 
+import pytest
 import pytest_asyncio
 
-from rtms_client import NetworkOptions
-from rtms_client._transport import WebSocketConnector
-from rtms_client._transport.websocket import WebSocketTransport
+from rtms_client._transport.channel import Channel, open_channel
+from rtms_client._transport.proxied import ProxiedTransport, open_proxied
 
+WebSocketTransport: TypeAlias = Channel | ProxiedTransport
 _GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"  # RFC 6455, section 1.3
 TEXT, BINARY, CONTINUATION, CLOSE, PING, PONG = 1, 2, 0, 8, 9, 10
 
@@ -38,9 +40,11 @@ class Peer:
         """Whether the client has closed or reset the connection."""
         return self.reader.at_eof() or self.reader.exception() is not None
 
-    async def shake_hands(self, extra: bytes) -> None:
+    async def shake_hands(self, extra: bytes, *, answer: bool) -> None:
         """Answer the upgrade, with more bytes in the same segment."""
         self.request = (await self.reader.readuntil(b"\r\n\r\n")).decode()
+        if not answer:
+            return
         headers = dict(line.split(": ", 1) for line in self.request.split("\r\n")[1:-2])
         key = headers["Sec-WebSocket-Key"].encode()
         accept = base64.b64encode(hashlib.sha1(key + _GUID).digest())  # noqa: S324  # the protocol
@@ -75,8 +79,10 @@ class Peer:
 class Server:
     """Listens on loopback; the newest connection is `peer`."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, proxied: bool) -> None:
+        self.proxied = proxied
         self.extra = b""
+        self.answers = True
         self.port = 0
         self.peers: list[Peer] = []
         self.accepted = asyncio.Event()
@@ -96,12 +102,13 @@ class Server:
         peer = Peer(reader, writer)
         self.peers.append(peer)
         self.accepted.set()
-        await peer.shake_hands(self.extra)
+        await peer.shake_hands(self.extra, answer=self.answers)
 
     async def connect(self, *, max_bytes: int = 1_000_000) -> WebSocketTransport:
         """Connect a transport."""
-        options = NetworkOptions(proxy=False, max_message_bytes=max_bytes, allow_plaintext=True)
-        return await WebSocketConnector(options)("audio", self.url)
+        if self.proxied:
+            return await open_proxied(self.url, max_bytes, None, None)
+        return await open_channel(self.url, max_bytes, None)
 
 
 class Ear:
@@ -136,10 +143,10 @@ class Ear:
         return self.lost
 
 
-@pytest_asyncio.fixture
-async def server() -> AsyncIterator[Server]:
-    """Run a server that answers the upgrade and nothing else."""
-    running = Server()
+@pytest_asyncio.fixture(params=[False, True], ids=["direct", "proxied"])
+async def server(request: pytest.FixtureRequest) -> AsyncIterator[Server]:
+    """Run a server that answers the upgrade and nothing else, for each kind of transport."""
+    running = Server(proxied=request.param)
     listener = await asyncio.start_server(running.accept, "127.0.0.1", 0)
     running.port = listener.sockets[0].getsockname()[1]
     yield running

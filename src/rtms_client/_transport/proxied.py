@@ -1,0 +1,175 @@
+"""The WebSocket transport for connections that go through a proxy.
+
+websockets does the handshakes (TCP, proxy, TLS, HTTP upgrade) and the framing. Messages go from its
+parser straight to the receiver, without a queue and a task between, because the buffers behind the
+receiver are bounded and reading never waits for user code.
+"""
+
+import ssl
+from typing import Any, Literal, cast
+
+from typing_extensions import override
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.client import ClientProtocol
+from websockets.frames import Frame
+from websockets.protocol import Event, State
+
+from rtms_client._transport.base import Receiver
+from rtms_client._transport.common import (
+    ALIVE,
+    CLOSE_TIMEOUT_S,
+    DATA_OPCODES,
+    LOG,
+    WRITE_LIMIT,
+    report_end,
+)
+
+__all__ = ["ProxiedTransport", "open_proxied"]
+
+
+class _Connection(ClientConnection):
+    """A client connection that delivers to a receiver instead of a queue."""
+
+    def __init__(self, protocol: ClientProtocol, **options: Any) -> None:  # noqa: ANN401  # passed on
+        super().__init__(protocol, **options)
+        self._receiver: Receiver | None = None
+        self._early: list[bytes] = []
+        self._fragments: bytearray | None = None
+        self._lost = False
+
+    def start(self, receiver: Receiver) -> None:
+        """Begin to deliver; what came before is delivered first."""
+        early, self._early = self._early, []
+        self._receiver = receiver
+        for data in early:
+            receiver.message_received(data)
+        self._report_loss("")
+
+    def send_now(self, data: bytes) -> None:
+        """Send a text message without waiting."""
+        if self.protocol.state is not State.OPEN:
+            return
+        if self.transport.get_write_buffer_size() > WRITE_LIMIT:
+            self.transport.abort()
+            return
+        self.protocol.send_text(data)
+        self.send_data()
+
+    @override
+    def process_event(self, event: Event) -> None:
+        if self.response is None or not isinstance(event, Frame):
+            super().process_event(event)
+        elif event.opcode in DATA_OPCODES:
+            self._frame_received(event)
+
+    def _frame_received(self, frame: Frame) -> None:
+        """Deliver a message, joined from its fragments; the protocol limits their total size."""
+        if frame.fin and self._fragments is None:
+            self._deliver(bytes(frame.data))
+            return
+        if self._fragments is None:
+            self._fragments = bytearray()
+        self._fragments += frame.data
+        if frame.fin:
+            data, self._fragments = bytes(self._fragments), None
+            self._deliver(data)
+
+    def _deliver(self, data: bytes) -> None:
+        if self._receiver is None:
+            self._early.append(data)  # at most what one read of the socket brought
+        else:
+            self._receiver.message_received(data)
+
+    @override
+    def data_received(self, data: bytes) -> None:
+        super().data_received(data)
+        self._report_loss("")
+
+    @override
+    def connection_lost(self, exc: Exception | None) -> None:
+        super().connection_lost(exc)
+        self._report_loss("" if exc is None else str(exc))
+
+    def _report_loss(self, network_error: str) -> None:
+        """Tell the receiver once, as soon as nothing more can arrive."""
+        if self._lost or self._receiver is None or self.protocol.state in ALIVE:
+            return
+        self._lost = True
+        report_end(self.protocol, self._receiver, network_error)
+
+
+class _Connect(connect):
+    """`connect` that follows no redirects: they could lead past the allow-list of hosts."""
+
+    @override
+    def process_redirect(self, exc: Exception) -> Exception | str:
+        return exc
+
+
+class ProxiedTransport:
+    """One open connection."""
+
+    __slots__ = ("_connection",)
+
+    def __init__(self, connection: _Connection) -> None:
+        self._connection = connection
+
+    def start(self, receiver: Receiver) -> None:
+        """Begin to deliver; what came before is delivered first."""
+        self._connection.start(receiver)
+
+    def send(self, data: bytes) -> None:
+        """Send a text message, in order, without waiting; ignored once the connection is gone."""
+        self._connection.send_now(data)
+
+    async def close(self, code: int, reason: str) -> None:
+        """Close within half a second, then cut, also when cancelled; may be repeated."""
+        try:
+            await self._connection.close(code, reason)
+        finally:
+            self._connection.transport.abort()
+            await self._connection.wait_closed()
+
+    def abort(self) -> None:
+        """Cut the connection at once."""
+        self._connection.transport.abort()
+
+    @property
+    def unsent(self) -> int:
+        """How many bytes the network has not taken yet."""
+        return self._connection.transport.get_write_buffer_size()
+
+
+async def open_proxied(
+    url: str, max_bytes: int, context: ssl.SSLContext | None, proxy: str | Literal[True] | None
+) -> ProxiedTransport:
+    """Connect through a proxy; cancelling leaves nothing behind.
+
+    Args:
+        url: Where it leads.
+        max_bytes: Largest message to accept.
+        context: Settings of TLS; `None` for none.
+        proxy: URL of the proxy; `True` for the system's, `None` for none.
+
+    Raises:
+        ImportError: It is a SOCKS proxy, and python-socks is missing.
+        OSError: There is no connection.
+        ValueError: The URL of the proxy is none.
+        WebSocketException: It is no WebSocket, or the proxy refuses.
+    """
+    options: dict[str, Any] = {}
+    if context is not None:
+        options = {"ssl": context, "ssl_shutdown_timeout": CLOSE_TIMEOUT_S}
+    connection = await _Connect(
+        url,
+        create_connection=_Connection,
+        compression=None,  # media do not shrink; inflating them would cost more
+        max_size=max_bytes,
+        ping_interval=None,  # pings are not part of the protocol (messages notes, 1)
+        open_timeout=None,  # the core has the time-outs
+        close_timeout=CLOSE_TIMEOUT_S,
+        proxy=proxy,
+        logger=LOG,
+        **options,
+    )
+    return ProxiedTransport(cast("_Connection", connection))
