@@ -47,6 +47,7 @@ _KEYS: Final[Mapping[type[Item], MediaType]] = {
 }
 MEDIA_FRAMES: Final = frozenset(_KEYS)
 """The types of items that are no events."""
+_TAKEN: Final = Put.TAKEN
 _TURN_S: Final = 0.005
 """How long a consumer may go on without waiting before the event loop has its turn again."""
 
@@ -66,6 +67,7 @@ class Mailbox:
     Attributes:
         ended: Whether nothing more will come.
         thread_ident: The thread that works on items, when it is not the reading task.
+        waits: Whether the consumer waits to be woken.
     """
 
     __slots__ = (
@@ -78,6 +80,7 @@ class Mailbox:
         "ended",
         "lanes",
         "thread_ident",
+        "waits",
     )
 
     def __init__(
@@ -90,6 +93,7 @@ class Mailbox:
         self.thread_ident: int | None = None
         self._error: RTMSError | None = None
         self._waiter: asyncio.Future[None] | None = None
+        self.waits: bool = False
         self._turn_ends = 0.0
         self._reader: ref[asyncio.Task[Any]] | None = None
         for lane in lanes:
@@ -97,8 +101,8 @@ class Mailbox:
 
     def pop(self, now: float = 0.0) -> Item | None:
         """Remove and return the item that arrived first; `None` when there is nothing."""
-        item = self._pop_first(now)
-        while self._announce is not None and isinstance(item, Gap):
+        item = self.lanes[0].pop(now) if len(self.lanes) == 1 else self._pop_first(now)
+        while type(item) is Gap and self._announce is not None:
             self._announce(item)
             item = self._pop_first(now)
         return item
@@ -111,8 +115,6 @@ class Mailbox:
         return None if task is None else of_task(task)
 
     def _pop_first(self, now: float) -> Item | None:
-        if len(self.lanes) == 1:
-            return self.lanes[0].pop(now)
         best: Lane | None = None
         best_sequence = 0
         for lane in self.lanes:
@@ -120,6 +122,11 @@ class Mailbox:
             if sequence is not None and (best is None or sequence < best_sequence):
                 best, best_sequence = lane, sequence
         return None if best is None else best.pop(now)
+
+    def take(self) -> Item | None:
+        """Remove and return an item that is there; `None` when it is time to use `get`."""
+        now = monotonic()
+        return None if now > self._turn_ends else self.pop(now)
 
     async def get(self) -> Item:
         """Return the next item; cancelling loses nothing.
@@ -150,14 +157,17 @@ class Mailbox:
                 "make an iterator for each task",
             )
         self._waiter = asyncio.get_running_loop().create_future()
+        self.waits = True
         try:
             await self._waiter
         finally:
             self._waiter = None
+            self.waits = False
         self._turn_ends = monotonic() + _TURN_S
 
     def wake(self) -> None:
         """Let the consumer look again."""
+        self.waits = False
         if self._waiter is not None and not self._waiter.done():
             self._waiter.set_result(None)
 
@@ -248,14 +258,15 @@ class Hub:
         now = monotonic()
         for lane in self._lanes[key]:
             outcome = lane.put(item, size, now)
-            if outcome is not Put.TAKEN:
+            if outcome is not _TAKEN:
                 if outcome is Put.REFUSED:
                     overflow = BufferOverflow(key_name(key), len(lane), lane.bytes)
                 if outcome is Put.DROPPED or not lane.episodes:
                     lane.full()
                     self._on_drop(lane)
-            if lane.mailbox is not None:
-                lane.mailbox.wake()
+            mailbox = lane.mailbox
+            if mailbox is not None and mailbox.waits:
+                mailbox.wake()
         return overflow
 
     def _announce(self, gap: Gap) -> None:

@@ -74,7 +74,7 @@ class CallbackRunner:
         thread = ThreadPoolExecutor(1, thread_name_prefix=self.name)  # begins with the first call
         try:
             while True:
-                item = await self._mailbox.get()
+                item = self._mailbox.take() or await self._mailbox.get()
                 if self._is_async:
                     await self._call(item)
                 else:

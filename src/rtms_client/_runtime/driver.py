@@ -26,7 +26,6 @@ from rtms_client.events import (
     Unrecognized,
 )
 from rtms_client.exceptions import RTMSError
-from rtms_client.frames import Item
 from rtms_client.protocol import Answer, Close, Open, Phase, Send, StreamSession
 from rtms_client.protocol.addresses import origin
 
@@ -45,20 +44,18 @@ _READY: Final = frozenset({Phase.STREAMING, Phase.RECONNECTING_MEDIA, Phase.CLOS
 
 
 class _Link:
-    """Hears from one connection."""
+    """Hears from one connection.
 
-    __slots__ = ("_driver", "_endpoint", "_number")
+    Attributes:
+        message_received: Takes one message; keep-alives are answered before this returns.
+        connection_lost: Takes note of the end of the connection.
+    """
+
+    __slots__ = ("connection_lost", "message_received")
 
     def __init__(self, driver: "Driver", number: int, endpoint: str) -> None:
-        self._driver, self._number, self._endpoint = driver, number, endpoint
-
-    def message_received(self, data: bytes) -> None:
-        """Take one message; keep-alives are answered before this returns."""
-        self._driver.message_received(self._number, self._endpoint, data)
-
-    def connection_lost(self, code: int, reason: str) -> None:
-        """Take note of the end of the connection."""
-        self._driver.connection_lost(self._number, self._endpoint, code, reason)
+        self.message_received = functools.partial(driver.message_received, number, endpoint)
+        self.connection_lost = functools.partial(driver.connection_lost, number, endpoint)
 
 
 class Driver:
@@ -95,6 +92,7 @@ class Driver:
         self._hub = hub
         self._scope = scope
         self._log = log
+        self._logs = log.logger.isEnabledFor
         self._observe = observe
         self._now = loop.time
         self._call_at = loop.call_at
@@ -192,7 +190,7 @@ class Driver:
 
     def message_received(self, connection: int, endpoint: str, data: bytes) -> None:
         """Pass a message to the core and carry out what follows."""
-        if self._log.isEnabledFor(logging.DEBUG):
+        if self._logs(logging.DEBUG):
             self._log.debug("< %s %d bytes", endpoint, len(data))
         try:
             self._session.receive(connection, data, self._now())
@@ -250,7 +248,12 @@ class Driver:
         if items:
             session.intake.items = []
             for item in items:
-                self._deliver(item, size)
+                if type(item) not in MEDIA_FRAMES:
+                    self._note(cast("SessionEvent", item))
+                overflow = self._hub.publish(item, size)
+                if overflow is not None and session.phase is not Phase.CLOSED:
+                    session.abort(overflow)
+                    self._act()
         if session.changed:
             session.changed = False
             self._rearm()
@@ -296,14 +299,6 @@ class Driver:
         transport.abort()
         self._closing.discard(closing)
         self._note_end()
-
-    def _deliver(self, item: Item, size: int) -> None:
-        if type(item) not in MEDIA_FRAMES:
-            self._note(cast("SessionEvent", item))
-        overflow = self._hub.publish(item, size)
-        if overflow is not None and self._session.phase is not Phase.CLOSED:
-            self._session.abort(overflow)
-            self._act()
 
     def _note(self, event: SessionEvent) -> None:
         if isinstance(event, _Notable):

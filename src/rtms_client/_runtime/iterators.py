@@ -34,10 +34,14 @@ class ItemIterator(Generic[T_co]):
             RTMSError: The stream ended abnormally.
             InvalidState: Another task is waiting on this iterator.
         """
-        if self._mailbox is None:
+        mailbox = self._mailbox
+        if mailbox is None:
             raise StopAsyncIteration
+        item = mailbox.take()
+        if item is not None:
+            return cast("T_co", item)
         try:
-            return cast("T_co", await self._mailbox.get())
+            return cast("T_co", await mailbox.get())
         except EndOfStream:
             raise StopAsyncIteration from None
 

@@ -122,6 +122,9 @@ class Put(enum.Enum):
     """The buffer is full and its policy is to close the stream."""
 
 
+_TAKEN: Final = Put.TAKEN
+
+
 class Lane:
     """The bounded buffer of one medium of one consumer.
 
@@ -176,6 +179,25 @@ class Lane:
 
     def put(self, item: Item, size: int, now: float = 0.0) -> Put:
         """Add an item that took so many bytes on the wire."""
+        items, total, limits = self._items, self.bytes + size, self.limits
+        count = len(items) + 1
+        if (  # all but the common case: room for it, and nothing is missing
+            self._held is not None
+            or self._after is not None
+            or self._needs_key_frame
+            or count > limits.max_items
+            or total > limits.max_bytes
+        ):
+            return self._put_with_care(item, size, now)
+        items.append((item, size, now))
+        self.bytes = total
+        if count > self.high_items:  # noqa: PLR1730  # for each item, and max() is slower
+            self.high_items = count
+        if total > self.high_bytes:  # noqa: PLR1730  # likewise
+            self.high_bytes = total
+        return _TAKEN
+
+    def _put_with_care(self, item: Item, size: int, now: float) -> Put:
         if self._needs_key_frame and not _starts_anew(item):
             return self._miss(item)
         dropped = Put.TAKEN
@@ -195,10 +217,8 @@ class Lane:
         self._needs_key_frame = False
         self._items.append((item, size, now))
         self.bytes += size
-        if (items := len(self)) > self.high_items:
-            self.high_items = items
-        if self.bytes > self.high_bytes:  # noqa: PLR1730  # for each item, and max() is slower
-            self.high_bytes = self.bytes
+        self.high_items = max(self.high_items, len(self))
+        self.high_bytes = max(self.high_bytes, self.bytes)
         return dropped
 
     def _fits(self, size: int) -> bool:
@@ -251,15 +271,16 @@ class Lane:
 
     def pop(self, now: float = 0.0) -> Item | None:
         """Remove and return the first item or gap; `None` when there is nothing."""
-        if self._held is not None:
+        if self._held is None and self._before is None:  # the common case
+            if not self._items:
+                return None
+            item, size, since = self._items.popleft()
+            if self._after is not None and not self._items:
+                self._before, self._after = self._after, None
+        elif self._held is not None:
             (item, size, since), self._held = self._held, None
-        elif self._before is not None:
-            gap, self._before = self._before.gap(self.key, self.consumer), None
-            return self._announced(gap)
-        elif self._items:
-            item, size, since = self._take_first()
         else:
-            return None
+            return self._announced(self._take_gap())
         if now - since > self._longest_s:  # noqa: PLR1730  # likewise
             self._longest_s = now - since
         self.bytes -= size
@@ -268,6 +289,11 @@ class Lane:
         if isinstance(item, Gap) and item.cause is GapCause.DROPPED:
             return self._announced(item)
         return self._marked(item) if self._cut else item
+
+    def _take_gap(self) -> Gap:
+        """Remove and return the gap in front."""
+        before, self._before = self._before or _Missing(), None
+        return before.gap(self.key, self.consumer)
 
     def _take_first(self) -> _Entry:
         first = self._items.popleft()

@@ -113,7 +113,10 @@ class Seen:
     def add(self, frame: MediaFrame) -> bool:
         """Remember a frame; tell whether it is new."""
         if isinstance(frame, AudioFrame):
-            return self._add_audio(frame)
+            runs = self._speakers.get((frame.channel_id, frame.user_id))
+            if runs is not None:
+                return runs.add(frame.timestamp_ms, frame.data)
+            return self._add_speaker(frame)
         key = _key(frame)
         if key in self._recent:
             return False
@@ -122,11 +125,8 @@ class Seen:
             del self._recent[next(iter(self._recent))]
         return True
 
-    def _add_audio(self, frame: AudioFrame) -> bool:
+    def _add_speaker(self, frame: AudioFrame) -> bool:
         speaker = (frame.channel_id, frame.user_id)
-        runs = self._speakers.get(speaker)
-        if runs is not None:
-            return runs.add(frame.timestamp_ms, frame.data)
         self._speakers[speaker] = _Runs(frame.timestamp_ms, frame.data)
         if len(self._speakers) > _USERS:
             del self._speakers[next(iter(self._speakers))]
