@@ -9,100 +9,20 @@ Usage: ``make_diagrams.py FOLDER`` writes each picture into a file, for a look a
 import enum
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from html import escape
 from pathlib import Path
 from typing import Final, TypeVar
 
 import attrs
 
+from make_timeline import timeline
 from rtms_client.protocol import MEDIA_TABLE, SESSION_TABLE, SIGNALING_TABLE
 from rtms_client.protocol.machine import MachineInput, Table
+from svg import LINE, Canvas, wrapped
 
 __all__ = ["JOINING", "KEEPING_ALIVE", "PICTURES", "RECONNECTING", "Step", "picture"]
 
 State = TypeVar("State", bound=enum.Enum)
 Cause = TypeVar("Cause", bound=MachineInput)
-
-# --- SVG -----------------------------------------------------------------------------------------
-
-_LINE: Final = 17
-_ARROW: Final = (
-    '<defs><marker id="{name}" viewBox="0 0 10 10" refX="9" refY="5" markerWidth="7" '
-    'markerHeight="7" orient="auto-start-reverse"><path class="dg-head" d="M0,0 L10,5 L0,10 z"/>'
-    "</marker></defs>"
-)
-
-
-class _Canvas:
-    """Collects the elements of one picture.
-
-    Args:
-        name: Unique among the pictures of a page.
-        title: What a reader who cannot see it is told.
-    """
-
-    def __init__(self, name: str, title: str) -> None:
-        self._name, self._title = name, title
-        self._elements: list[str] = []
-
-    def box(self, x: float, y: float, width: float, height: float, style: str = "") -> None:
-        """Draw a rectangle with round corners."""
-        self._elements.append(
-            f'<rect class="dg-box {style}" x="{x:g}" y="{y:g}" width="{width:g}" '
-            f'height="{height:g}" rx="7"/>'
-        )
-
-    def text(self, x: float, y: float, text: str, style: str = "", anchor: str = "start") -> None:
-        """Write one line."""
-        self._elements.append(
-            f'<text class="{style}" x="{x:g}" y="{y:g}" text-anchor="{anchor}">{escape(text)}'
-            "</text>"
-        )
-
-    def causes(
-        self, x: float, y: float, causes: Sequence[MachineInput], width: int, anchor: str = "start"
-    ) -> None:
-        """Write inputs, wrapped; those that the server causes stand out."""
-        for number, line in enumerate(_wrapped(causes, width)):
-            spans = [
-                f'<tspan class="{"dg-remote" if cause.remote else "dg-local"}">'
-                f"{escape(cause.description)}</tspan>"
-                for cause in line
-            ]
-            self._elements.append(
-                f'<text class="dg-small" x="{x:g}" y="{y + number * _LINE:g}" '
-                f'text-anchor="{anchor}">{", ".join(spans)}</text>'
-            )
-
-    def line(self, points: Iterable[tuple[float, float]], style: str = "", *, head: bool) -> None:
-        """Draw a line through points, with or without an arrow head at its end."""
-        path = " L".join(f"{x:g},{y:g}" for x, y in points)
-        marker = f' marker-end="url(#{self._name}-head)"' if head else ""
-        self._elements.append(f'<path class="dg-line {style}" d="M{path}"{marker}/>')
-
-    def svg(self, width: float, height: float) -> str:
-        """Return the picture; it keeps its size and scrolls where the page is too narrow."""
-        start = (
-            f'<svg class="dg" role="img" xmlns="http://www.w3.org/2000/svg" width="{width:g}" '
-            f'height="{height:g}" viewBox="0 0 {width:g} {height:g}">'
-        )
-        title = f"<title>{escape(self._title)}</title>"
-        arrow = _ARROW.format(name=f"{self._name}-head")
-        return "\n".join([start, title, arrow, *self._elements, "</svg>"])
-
-
-def _wrapped(causes: Sequence[MachineInput], width: int) -> list[list[MachineInput]]:
-    """Break a list of inputs into lines of at most so many characters."""
-    lines: list[list[MachineInput]] = [[]]
-    used = 0
-    for cause in causes:
-        if lines[-1] and used + len(cause.description) > width:
-            lines.append([])
-            used = 0
-        lines[-1].append(cause)
-        used += len(cause.description) + 2
-    return lines
-
 
 # --- state machines ------------------------------------------------------------------------------
 
@@ -146,7 +66,7 @@ class _Machine:
     """Draws one machine: the way through the states down, the way to the end on the right."""
 
     def __init__(self, name: str, title: str, table: Table[State, Cause]) -> None:
-        self._canvas = _Canvas(name, title)
+        self._canvas = Canvas(name, title)
         self._edges = _edges(table)
         reached = {target for _, target in self._edges}
         first = next(iter(table))
@@ -224,7 +144,7 @@ class _Machine:
 
     def _draw_state(self, state: enum.Enum, y: float) -> _Row:
         stays = self._edges.get((state, state), [])
-        text = 36 + (len(_wrapped(stays, 34)) * _LINE + 4 if stays else 0)
+        text = 36 + (len(wrapped(stays, 34)) * LINE + 4 if stays else 0)
         row = _Row(y, max(text, len(self._ports(state)) * _PORT + 8))
         last = not any(source is state for source, _ in self._edges)
         style = "dg-end" if last else "dg-start" if y < _GAP else ""
@@ -335,7 +255,7 @@ _STEP: Final = 40
 
 def _conversation(name: str, title: str, steps: Sequence[Step]) -> str:
     used = sorted({end for step in steps for end in (step.source, step.target)})
-    canvas = _Canvas(name, title)
+    canvas = Canvas(name, title)
     centre = {column: 80 + place * _COLUMN_WIDTH for place, column in enumerate(used)}
     height = 62 + len(steps) * _STEP
     for column in used:
@@ -356,7 +276,7 @@ def _conversation(name: str, title: str, steps: Sequence[Step]) -> str:
 
 def _columns(name: str, title: str, columns: Sequence[Sequence[str]]) -> str:
     """Draw columns of boxes, joined by arrows; a box alone in its column is as tall as the rest."""
-    canvas = _Canvas(name, title)
+    canvas = Canvas(name, title)
     width, gap, pitch = 178, 56, 64
     rows = max(len(column) for column in columns)
     tall = rows * pitch - 14
@@ -392,7 +312,7 @@ _AFTER: Final = range(7, 14)
 
 def _gaps() -> str:
     """Draw what a server sends around an interruption, and what of it arrives."""
-    canvas = _Canvas("gaps", "What is sent around an interruption, and what you get")
+    canvas = Canvas("gaps", "What is sent around an interruption, and what you get")
     left, top = 148, 40
     canvas.box(left + _BROKEN[0] * _CELL - 3, 8, len(_BROKEN) * _CELL, 292, "dg-zone")
     canvas.text(left + 5.5 * _CELL - 3, 26, "interruption", "dg-small", "middle")
@@ -449,6 +369,7 @@ PICTURES: Final[Mapping[str, Callable[[], str]]] = {
         "reconnecting", "How a stream comes back after signaling broke", RECONNECTING
     ),
     "gaps": _gaps,
+    "timeline": timeline,
     "session": lambda: _Machine("session", "States of a stream", SESSION_TABLE).draw(),
     "signaling": lambda: _Machine(
         "signaling", "States of the signaling connection", SIGNALING_TABLE

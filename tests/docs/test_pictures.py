@@ -49,6 +49,19 @@ def test_every_picture_is_shown(name: str) -> None:
     assert f"<!-- picture: {name} -->" in pages()
 
 
+def test_timeline_is_a_run_of_the_core() -> None:
+    """The picture of a reconnect shows what the default policy does."""
+    assert [word for word in words("timeline") if " " in word and not word.endswith(" s")] == [
+        "StreamResumed after 3 tries",
+        "Gap of transcript",
+    ]
+    assert [word for word in words("timeline") if word.startswith("ReconnectScheduled")] == [
+        "ReconnectScheduled: try 1 in 0.25 s",
+        "ReconnectScheduled: try 2 in 3 s",
+        "ReconnectScheduled: try 3 in 6 s",
+    ]
+
+
 @pytest.mark.parametrize("name", make_tables.TABLES)
 def test_every_table_is_shown(name: str) -> None:
     """A table that can be written has rows, and a page shows it."""
