@@ -9,8 +9,8 @@
 terminal, use the credentials that it shows, and add ``--fake ca.pem``.
 
 `Pictures` decodes H.264, JPEG and PNG with PyAV, one decoder for each participant, and waits for a
-key frame after a gap. The model is a function of an ``av.VideoFrame``: call ``to_ndarray("rgb24")``
-on it for OpenCV or a network. For cameras instead of the screen, ask for `VideoParams` and loop
+key frame after a gap. The model is a function of an ``av.VideoFrame``, whose ``to_ndarray`` makes
+an array for OpenCV or a network. For cameras instead of the screen, ask for `VideoParams` and loop
 over ``stream.video()``.
 """
 
