@@ -24,6 +24,7 @@ from rtms_client.exceptions import InvalidParameters
 from rtms_client.protocol import EventSubscription, SessionOptions, StreamSession
 from rtms_client.protocol.reconnect import ReconnectHook
 from rtms_client.signatures import handshake_signature
+from rtms_client.speedups import base64_decoder
 
 __all__ = ["StreamSettings", "find_signer", "session_options"]
 
@@ -70,6 +71,7 @@ async def session_options(settings: StreamSettings, info: StreamInfo, log: Log) 
         protocol_version=settings.protocol_version,
         id_key=settings.id_key,
         reconnect=settings.reconnect,
+        decode_base64=base64_decoder(wanted=settings.network.speedups),
         on_reconnect=guarded(settings.on_reconnect, log),
         dice=random.random,
         secrets=(secret,),

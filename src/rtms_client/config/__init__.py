@@ -535,6 +535,9 @@ class NetworkOptions:
     """Largest message to accept; a larger one ends its connection with close code 1009."""
     allow_plaintext: bool = False
     """Accept ``ws`` URLs. For tests only: Zoom requires TLS."""
+    speedups: bool = True
+    """Use the packages of the extra ``fast`` where they are installed; see `rtms_client.speedups`.
+    """
 
 
 # --- who and what --------------------------------------------------------------------------------
