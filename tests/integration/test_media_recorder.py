@@ -32,6 +32,16 @@ async def test_record(tmp_path: Path) -> None:
     assert not recorder.revoked
 
 
+async def test_record_without_audio(tmp_path: Path) -> None:
+    """There is no file for what nobody asked for."""
+    async with FakeRTMSServer(tone_meeting(seconds=1), pace=None) as server:
+        client = client_for(server, transcript=TranscriptParams())
+        with Recorder(tmp_path) as recorder:
+            async with client.stream(info_of(server)) as stream:
+                await recorder.record(stream)
+    assert [file.path.name for file in recorder.files()] == ["session.jsonl"]
+
+
 async def test_readable_while_nothing_comes(tmp_path: Path) -> None:
     """What came is on disk soon, although nothing follows it; cancelling loses nothing."""
     meeting = tone_meeting(seconds=0.1, terminate=False)

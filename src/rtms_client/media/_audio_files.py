@@ -6,6 +6,7 @@ from typing import Final
 
 import attrs
 
+from rtms_client.config import AudioFormat
 from rtms_client.frames import AudioFrame
 
 from ._decoding import AudioDecoder
@@ -46,6 +47,16 @@ class AudioFiles:
         self._voices: dict[Speaker | None, _Voice] = {}
         self._names: dict[Path, str] = {}
 
+    def begin(self, sound: AudioFormat) -> WavFile:
+        """Return the file with everybody, made if there is none yet."""
+        if self.mixed is None:
+            self.mixed = WavFile(
+                self._folder / "audio.wav",
+                rate_hz=sound.sample_rate_hz or 16_000,
+                channels=sound.channels,
+            )
+        return self.mixed
+
     def write(self, frame: AudioFrame, at_ms: int) -> str | None:
         """Write a packet; returns the name of its file, or `None` when it was left out.
 
@@ -57,10 +68,7 @@ class AudioFiles:
         rate_hz, channels = sound.sample_rate_hz, sound.channels
         if not rate_hz:
             return self._leave_out("audio packets of an unknown sample rate")
-        mixed = self.mixed
-        if mixed is None:
-            path = self._folder / "audio.wav"
-            mixed = self.mixed = WavFile(path, rate_hz=rate_hz, channels=channels)
+        mixed = self.begin(sound)
         if (mixed.rate_hz, mixed.channels) != (rate_hz, channels):
             return self._leave_out("audio packets after a change of the format")
         voice = self._voice(frame, mixed)
@@ -112,11 +120,12 @@ class AudioFiles:
         for wav in self._wavs():
             wav.flush()
 
-    def pad(self, length_ms: int) -> None:
-        """Make all files as long as the longest, and at least so long."""
-        longest_ms = max((wav.duration_ms for wav in self._wavs()), default=0)
+    def pad(self, length_ms: int) -> int:
+        """Make all files as long as the longest, and at least so long; returns that length."""
+        length_ms = max([length_ms, *(wav.duration_ms for wav in self._wavs())])
         for wav in self._wavs():
-            wav.pad(max(length_ms, longest_ms) * wav.rate_hz // 1000)
+            wav.pad(length_ms * wav.rate_hz // 1000)
+        return length_ms
 
     def close(self) -> None:
         """Complete the files; may be called more than once."""

@@ -4,9 +4,10 @@ from pathlib import Path
 from typing import BinaryIO, Final
 
 from rtms_client.enums import MediaCodec
-from rtms_client.frames import ShareFrame, UserId, VideoFrame
+from rtms_client.frames import ShareFrame, VideoFrame
 
 from ._files import RECORDING_FILE
+from ._keyframes import KeyFrameGate
 
 __all__ = ["PictureWriter"]
 
@@ -24,20 +25,23 @@ class PictureWriter:
         stem: First part of their names.
 
     Attributes:
-        skipped: H.264 frames that could not be decoded and were left out.
         stream: The byte stream; `None` before the first frame of H.264.
         count: How many stills were written.
     """
 
     def __init__(self, folder: Path, stem: str) -> None:
-        self.skipped = self.count = 0
+        self.count = 0
         self.stream: Path | None = None
         self._folder, self._stem = folder, stem
         self._file: BinaryIO | None = None
-        self._source: UserId | None = None
-        self._waiting = True
+        self._gate = KeyFrameGate()
         self._last = b""
         self._last_name = ""
+
+    @property
+    def skipped(self) -> int:
+        """H.264 frames that could not be decoded and were left out."""
+        return self._gate.skipped
 
     def write(self, frame: VideoFrame | ShareFrame) -> str | None:
         """Write a frame; returns the name of its file, or `None` when it was left out."""
@@ -52,12 +56,8 @@ class PictureWriter:
         return self._last_name
 
     def _append(self, frame: VideoFrame | ShareFrame) -> str | None:
-        if frame.discontinuity or frame.user_id != self._source:
-            self._source, self._waiting = frame.user_id, True
-        if self._waiting and not frame.is_key_frame:
-            self.skipped += 1
+        if not self._gate.passes(frame):
             return None
-        self._waiting = False
         if self._file is None:
             self.stream = self._folder / f"{self._stem}.h264"
             self._file = self.stream.open("wb")

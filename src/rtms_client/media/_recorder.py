@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final, Self
 
 import attrs
 
-from rtms_client.enums import StopReason
+from rtms_client.enums import MediaCodec, StopReason
 from rtms_client.events import SessionStateChanged, StreamItem, StreamStateChanged
 from rtms_client.exceptions import InvalidState
 from rtms_client.frames import AudioFrame, ShareFrame, TranscriptSegment, VideoFrame
@@ -20,6 +20,8 @@ from ._captions import CaptionFile, caption_format
 from ._clock import SessionClock
 from ._files import SESSION_FILE, RecordedFile, clear_folder, delete
 from ._jsonlines import ItemEncoder
+from ._movie import Filler, MovieFormat
+from ._movies import Movies
 from ._pictures import PictureWriter
 
 if TYPE_CHECKING:
@@ -59,6 +61,11 @@ class Recorder:
             in `FirstPacket`, else the first medium.
         captions: Formats of the transcript: suffixes of `CaptionFile`.
         join_pause_ms: See `CaptionFile`.
+        movie: Also write movies with the mixed audio, ``video.mkv`` and ``share.mkv`` or ``.mp4``
+            (always for PNG). They take the place of ``video.h264``, ``share.h264`` and stills of
+            the camera, begin with the session, and are two or three seconds behind; after an
+            interruption five more.
+        filler: What movies show while there is no picture: ``"black"`` or the ``"last"`` one.
         now_ms: Local Unix time in milliseconds.
 
     Attributes:
@@ -70,6 +77,7 @@ class Recorder:
     Raises:
         InvalidParameters: There is an earlier recording and `replace` is not set, or a format of
             captions is unknown.
+        MissingExtra: Movies are wanted, and PyAV is not installed.
         OSError: The folder cannot be used.
     """
 
@@ -81,6 +89,8 @@ class Recorder:
         start_ms: int | None = None,
         captions: Collection[str] = (".vtt",),
         join_pause_ms: int | None = None,
+        movie: MovieFormat | None = None,
+        filler: Filler = "black",
         now_ms: Callable[[], int] = lambda: time.time_ns() // 1_000_000,
     ) -> None:
         self.folder = Path(folder)
@@ -89,6 +99,10 @@ class Recorder:
         self._caption_formats, self._join_pause_ms = tuple(captions), join_pause_ms
         for suffix in self._caption_formats:
             caption_format(suffix)
+        self._audio = AudioFiles(self.folder)
+        self._movies: Movies | None = None
+        if movie is not None:
+            self._movies = Movies(self.folder, movie, filler, lambda: self._audio.mixed)
         clear_folder(self.folder, replace=replace)
         self._now_ms = now_ms
         self._flushed_ms = now_ms()
@@ -97,7 +111,6 @@ class Recorder:
         self._lines = (self.folder / SESSION_FILE).open("wb")
         self._count = 0
         self._captions: list[CaptionFile] = []
-        self._audio = AudioFiles(self.folder)
         self._video = PictureWriter(self.folder, "video")
         self._share = PictureWriter(self.folder, "share")
 
@@ -115,6 +128,8 @@ class Recorder:
             RTMSError: The stream ended abnormally; what was received is written.
             OSError: A file cannot be written.
         """
+        if stream.granted.audio is not None:
+            self._audio.begin(stream.granted.audio)  # movies need to know whether there is sound
         ended = False
         async with aiter(stream) as items:
             while not ended:
@@ -145,10 +160,8 @@ class Recorder:
         match item:
             case AudioFrame():
                 file = self._write_audio(item, at_ms)
-            case VideoFrame():
-                file = self._video.write(item)
-            case ShareFrame():
-                file = self._share.write(item)
+            case VideoFrame() | ShareFrame():
+                file = self._write_picture(item, at_ms)
             case TranscriptSegment():
                 file = self._write_caption(item, at_ms)
             case StreamStateChanged(reason=reason) | SessionStateChanged(reason=reason):
@@ -156,6 +169,8 @@ class Recorder:
             case _:
                 pass
         now_ms = self._now_ms()
+        if self._movies is not None:
+            self._movies.notice(item, at_ms, now_ms)
         line = self._encoder.encode(item, at_ms=at_ms, received_ms=now_ms, file=file)
         # A lone surrogate, which JSON can express and UTF-8 cannot, becomes its JSON escape.
         self._lines.write(f"{line}\n".encode("utf-8", "backslashreplace"))
@@ -177,6 +192,8 @@ class Recorder:
         self._video.flush()
         self._share.flush()
         self._audio.flush()
+        if self._movies is not None:
+            self._movies.advance(self.clock.length_ms, self._flushed_ms)
 
     def close(self, *, length_ms: int = 0) -> None:
         """Complete all files; may be called more than once.
@@ -188,7 +205,10 @@ class Recorder:
             OSError: A file cannot be written.
         """
         if not self._lines.closed:
-            self._audio.pad(max(length_ms, self.clock.length_ms))
+            length_ms = max(length_ms, self.clock.length_ms)
+            length_ms = self._audio.pad(length_ms)
+            if self._movies is not None:
+                self._movies.close(length_ms)
         self._audio.close()
         self._lines.close()
         self._video.close()
@@ -227,6 +247,8 @@ class Recorder:
     def files(self) -> list[RecordedFile]:
         """Return what was written, complete after `close`; of stills the first one."""
         found = self._audio.files()
+        if self._movies is not None:
+            found += self._movies.files()
         for medium, writer in (("video", self._video), ("share", self._share)):
             if writer.stream is not None:
                 found.append(RecordedFile(writer.stream, f"{medium}, H.264"))
@@ -245,6 +267,7 @@ class Recorder:
             ("video frames before a key frame", self._video.skipped),
             ("share frames before a key frame", self._share.skipped),
             *self._audio.problems(),
+            *(self._movies.problems() if self._movies is not None else ()),
             ("corrections of captions that came too late", self._too_late()),
         ]
         return {what: count for what, count in found if count}
@@ -258,6 +281,17 @@ class Recorder:
         if at_ms is None:
             return self._leave_out("audio packets with an impossible time")
         return self._audio.write(frame, at_ms) or self._leave_out(self._audio.problem)
+
+    def _write_picture(self, frame: VideoFrame | ShareFrame, at_ms: int | None) -> str | None:
+        name = None
+        if self._movies is not None:
+            if at_ms is None:
+                return self._leave_out("pictures with an impossible time")
+            name = self._movies.write(frame, at_ms)
+            if isinstance(frame, VideoFrame) or frame.format.codec == MediaCodec.H264:
+                return name
+        writer = self._video if isinstance(frame, VideoFrame) else self._share
+        return writer.write(frame) or name
 
     def _write_caption(self, segment: TranscriptSegment, at_ms: int | None) -> str | None:
         start_ms = self.clock.start_ms

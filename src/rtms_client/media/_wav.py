@@ -50,12 +50,17 @@ class WavFile:
         self._put(data)
         self.length = max(self.length, position + len(data) // self._frame_bytes)
 
+    def read(self, position: int, count: int) -> bytes:
+        """Return samples; silence where the file has none yet."""
+        size = count * self._frame_bytes
+        self._file.seek(_HEADER.size + position * self._frame_bytes)
+        return self._file.read(size).ljust(size, b"\x00")
+
     def mix(self, position: int, data: bytes) -> None:
         """Add samples to those at a position; what is too loud stays at the limit."""
         if position < self.length:
-            self._file.seek(_HEADER.size + position * self._frame_bytes)
-            below = self._file.read(len(data))
-            data = add_samples(below, data[: len(below)]) + data[len(below) :]
+            below = self.read(position, len(data) // self._frame_bytes)
+            data = add_samples(below, data)
         self.write(position, data)
 
     def pad(self, length: int) -> None:

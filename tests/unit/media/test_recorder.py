@@ -280,6 +280,7 @@ def test_captions_in_several_formats(tmp_path: Path) -> None:
     """Every format that was asked for is a file; none is possible too."""
     with Recorder(tmp_path / "all", captions=(".srt", ".txt")) as recorder:
         assert recorder.write(caption(0)).file == "captions.srt"
+        assert recorder.write(caption(900)).file == "captions.srt"
     assert [file.path.name for file in recorder.files()] == [
         "captions.srt",
         "captions.txt",

@@ -1,0 +1,160 @@
+"""The movies of a recording, of camera and screen, written as far as their sound is certain."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Final
+
+import attrs
+
+from rtms_client.enums import MediaCodec, MediaType
+from rtms_client.events import (
+    ParticipantLeft,
+    SharingStopped,
+    StreamInterrupted,
+    StreamItem,
+    StreamResumed,
+    VideoStopped,
+)
+from rtms_client.frames import ShareFrame, UserId, VideoFrame
+
+from ._extras import load
+from ._files import RecordedFile
+from ._movie import Filler, Movie, MovieFormat, size_of
+from ._wav import WavFile
+
+__all__ = ["Movies"]
+
+_WAIT_MS: Final = 2000
+"""Sound that comes in time comes within this."""
+_REPLAY_MS: Final = 5000
+"""What the server buffered comes within this, once the connection is there."""
+_STEP_MS: Final = 30_000
+"""Session time that is written at once, so that the event loop is not held up."""
+_DARK_AFTER_MS: Final = 5000
+_CONCERNS_SOUND: Final = (None, MediaType.AUDIO)
+
+
+@attrs.define
+class _Shown:
+    """What is known of the pictures of one medium."""
+
+    movie: Movie | None = None
+    source: UserId | None = None
+    last_ms: int = 0
+    dark: bool = False
+    unusable: int = 0
+    """Pictures before a movie could begin."""
+
+
+class Movies:
+    """Writes ``video.mkv`` and ``share.mkv``, or ``.mp4``.
+
+    Args:
+        folder: Where the files go.
+        suffix: The format.
+        filler: What is shown while there is no picture.
+        audio: Returns the mixed audio; `None` when there is none.
+
+    Raises:
+        MissingExtra: PyAV is not installed.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        suffix: MovieFormat,
+        filler: Filler,
+        audio: Callable[[], WavFile | None],
+    ) -> None:
+        load("av", "movies", "av")
+        self._folder, self._suffix, self._audio = folder, suffix, audio
+        self._filler: Filler = filler
+        self._shown = {"video": _Shown(), "share": _Shown()}
+        self._hold_until_ms: int | None = 0
+        """Local time; `None` while nobody knows."""
+        self._began = False
+
+    def write(self, frame: VideoFrame | ShareFrame, at_ms: int) -> str | None:
+        """Take a picture; returns the name of its movie, or `None` when it is in none."""
+        medium = "video" if isinstance(frame, VideoFrame) else "share"
+        shown = self._shown[medium]
+        if shown.movie is None:
+            if size_of(frame) is None:
+                shown.unusable += 1
+                return None
+            # Matroska has no PNG.
+            suffix = "mp4" if frame.format.codec == MediaCodec.PNG else self._suffix
+            path = self._folder / f"{medium}.{suffix}"
+            shown.movie = Movie(path, frame, self._audio)
+        if not shown.movie.write(frame, at_ms):
+            return None
+        shown.source, shown.last_ms, shown.dark = frame.user_id, at_ms, False
+        return shown.movie.path.name
+
+    def notice(self, event: StreamItem, at_ms: int | None, now_ms: int) -> None:
+        """Take note of what happens to cameras, screens and the connection."""
+        if not self._began:
+            self._began, self._hold_until_ms = True, now_ms + _REPLAY_MS
+        match event:
+            case VideoStopped(participants=people) | ParticipantLeft(participants=people):
+                if any(person.user_id == self._shown["video"].source for person in people):
+                    self._darken(self._shown["video"], at_ms)
+            case SharingStopped():
+                self._darken(self._shown["share"], at_ms)
+            case StreamInterrupted(media=media) if media in _CONCERNS_SOUND:
+                self._hold_until_ms = None
+            case StreamResumed(media=media) if media in _CONCERNS_SOUND:
+                self._hold_until_ms = now_ms + _REPLAY_MS
+            case _:
+                pass
+
+    def _darken(self, shown: _Shown, at_ms: int | None) -> None:
+        if shown.movie is not None and at_ms is not None and not shown.dark:
+            shown.dark = True
+            if self._filler == "black":
+                shown.movie.darken(max(at_ms, shown.last_ms + 1))
+
+    def advance(self, length_ms: int, now_ms: int) -> None:
+        """Write what is certain.
+
+        Args:
+            length_ms: From the start of the session to its newest item.
+            now_ms: Local time.
+
+        Raises:
+            OSError: A file cannot be written.
+        """
+        if self._hold_until_ms is None or now_ms < self._hold_until_ms:
+            return
+        limit_ms = length_ms - _WAIT_MS
+        camera = self._shown["video"]
+        if limit_ms - camera.last_ms > _DARK_AFTER_MS:
+            self._darken(camera, camera.last_ms + _DARK_AFTER_MS)
+        for movie in self._movies():
+            if limit_ms > movie.position_ms:
+                movie.advance(min(limit_ms, movie.position_ms + _STEP_MS))
+
+    def close(self, length_ms: int) -> None:
+        """Complete the files."""
+        for movie in self._movies():
+            movie.close(length_ms)
+
+    def _movies(self) -> Iterator[Movie]:
+        for shown in self._shown.values():
+            if shown.movie is not None:
+                yield shown.movie
+
+    def files(self) -> list[RecordedFile]:
+        """Return what was written."""
+        return [
+            RecordedFile(movie.path, f"{movie.path.stem} with sound", movie.position_ms)
+            for movie in self._movies()
+        ]
+
+    def problems(self) -> Iterator[tuple[str, int]]:
+        """Yield what of the pictures is not in the movies, and how often."""
+        for medium, shown in self._shown.items():
+            skipped = shown.unusable + (shown.movie.skipped if shown.movie else 0)
+            yield f"{medium} frames before a key frame", skipped
+        strangers = sum(movie.strangers for movie in self._movies())
+        yield "pictures after a change of the codec", strangers

@@ -1,0 +1,165 @@
+"""Who is there, who speaks, and for how long."""
+
+import bisect
+from collections import deque
+from collections.abc import Mapping
+from typing import Final
+
+import attrs
+
+from rtms_client.events import (
+    ActiveSpeakerChanged,
+    ParticipantJoined,
+    ParticipantLeft,
+    StreamItem,
+)
+from rtms_client.frames import AudioFrame, UserId
+
+from ._speech import Speaker, duration_ms, speaker_key
+
+__all__ = ["Attendee", "Speakers", "Turn"]
+
+_MAX_TURNS: Final = 100_000
+_MAX_ATTENDEES: Final = 10_000
+_PAUSE_MS: Final = 500
+
+
+@attrs.frozen(kw_only=True)
+class Turn:
+    """Somebody spoke from one moment to another, Unix time in milliseconds."""
+
+    user_id: UserId | None
+    channel_id: str | None = None
+    """Call party in Contact Center and Phone."""
+    start_ms: int
+    end_ms: int
+
+
+@attrs.frozen(kw_only=True)
+class Attendee:
+    """Somebody who was seen or heard."""
+
+    user_id: UserId | None
+    channel_id: str | None = None
+    """Call party in Contact Center and Phone."""
+    user_name: str | None = attrs.field(default=None, repr=False)
+    joined_ms: int | None = None
+    """Unix time in milliseconds; `None` when the server did not say."""
+    left_ms: int | None = None
+    """Unix time in milliseconds; `None` while the participant is there."""
+    talk_ms: int = 0
+    """How long this participant has spoken, in milliseconds."""
+
+
+class Speakers:
+    """Follows a stream and tells who was there, who spoke when, and for how long.
+
+    With a stream of audio for each speaker, which is the default, the packets tell who speaks. In
+    mixed audio the active speaker is held to be the one, as the server announces it; so what
+    somebody says meanwhile counts for the active speaker. A server that sends audio of each
+    speaker makes talk times add up to more than the session when people talk at once.
+
+    Turns are those of the packets, or of the active speaker, joined over pauses of half a second.
+    The last 100,000 are kept, and up to 10,000 participants.
+    """
+
+    def __init__(self) -> None:
+        self._attendees: dict[Speaker, Attendee] = {}
+        self._turns: deque[Turn] = deque(maxlen=_MAX_TURNS)
+        self._open: dict[Speaker, Turn] = {}
+        self._heard_until: dict[Speaker, int] = {}
+        self._changes: list[tuple[int, UserId | None]] = []
+        self._newest_ms = 0
+
+    def add(self, item: StreamItem) -> None:
+        """Take an item; those that say nothing about people are ignored."""
+        match item:
+            case AudioFrame():
+                self._hear(item)
+            case ActiveSpeakerChanged(user_id=user_id, user_name=name):
+                at_ms = item.timestamp_ms or self._newest_ms
+                if user_id is not None:
+                    self._learn((None, user_id), name)
+                bisect.insort(self._changes, (at_ms, user_id), key=lambda change: change[0])
+                del self._changes[:-_MAX_TURNS]
+            case ParticipantJoined(participants=people):
+                for person in people:
+                    key = (None, person.user_id)
+                    known = self._learn(key, person.user_name)
+                    if known is not None and (known.joined_ms is None or known.left_ms is not None):
+                        joined_ms = known.joined_ms or item.timestamp_ms
+                        self._attendees[key] = attrs.evolve(
+                            known, joined_ms=joined_ms, left_ms=None
+                        )
+            case ParticipantLeft(participants=people):
+                for person in people:
+                    key = (None, person.user_id)
+                    known = self._learn(key, person.user_name)
+                    if known is not None:
+                        left_ms = item.timestamp_ms or self._newest_ms
+                        self._attendees[key] = attrs.evolve(known, left_ms=left_ms)
+            case _:
+                pass
+
+    def _learn(self, key: Speaker, name: str | None) -> Attendee | None:
+        """Return what is known of somebody; `None` when there are too many."""
+        known = self._attendees.get(key)
+        if known is None:
+            if len(self._attendees) >= _MAX_ATTENDEES:
+                return None
+            known = Attendee(channel_id=key[0], user_id=key[1], user_name=name)
+            self._attendees[key] = known
+        elif name and name != known.user_name:
+            known = self._attendees[key] = attrs.evolve(known, user_name=name)
+        return known
+
+    def _hear(self, frame: AudioFrame) -> None:
+        start_ms, end_ms = frame.timestamp_ms, frame.timestamp_ms + duration_ms(frame)
+        self._newest_ms = max(self._newest_ms, end_ms)
+        key = speaker_key(frame)
+        if key is None:
+            user_id = self.at(start_ms)
+            if user_id is None:
+                return
+            key = (None, user_id)
+        known = self._learn(key, frame.user_name)
+        if known is None:
+            return
+        # What comes again counts once.
+        start_ms = max(start_ms, self._heard_until.get(key, 0))
+        if start_ms < end_ms:
+            self._heard_until[key] = end_ms
+            talk_ms = known.talk_ms + end_ms - start_ms
+            self._attendees[key] = attrs.evolve(known, talk_ms=talk_ms)
+            self._extend(key, start_ms, end_ms)
+
+    def _extend(self, key: Speaker, start_ms: int, end_ms: int) -> None:
+        turn = self._open.get(key)
+        if turn is not None and start_ms - turn.end_ms <= _PAUSE_MS:
+            self._open[key] = attrs.evolve(turn, end_ms=end_ms)
+            return
+        if turn is not None:
+            self._turns.append(turn)
+        self._open[key] = Turn(channel_id=key[0], user_id=key[1], start_ms=start_ms, end_ms=end_ms)
+
+    @property
+    def attendees(self) -> Mapping[Speaker, Attendee]:
+        """Everybody who was seen or heard, by channel and user id."""
+        return dict(self._attendees)
+
+    @property
+    def turns(self) -> list[Turn]:
+        """Who spoke when, in the order of the starts."""
+        return sorted([*self._turns, *self._open.values()], key=lambda turn: turn.start_ms)
+
+    def at(self, timestamp_ms: int) -> UserId | None:
+        """Return who was the active speaker at a moment.
+
+        Args:
+            timestamp_ms: Of a frame of mixed audio, for example; Unix time in milliseconds.
+
+        Returns:
+            The user id; `None` when the server had named nobody by then.
+        """
+        after = bisect.bisect_right(self._changes, timestamp_ms, key=lambda change: change[0])
+        return self._changes[after - 1][1] if after else None

@@ -1,0 +1,112 @@
+"""Who is there, who speaks, and for how long."""
+
+import pytest
+from tests.unit.cli.items import ADA, GRACE, START, T0, audio
+
+from rtms_client.events import ActiveSpeakerChanged, Participant, ParticipantJoined, ParticipantLeft
+from rtms_client.media import Attendee, Speakers, Turn, _speakers
+
+
+def people(*user_ids: int, names: dict[int, str] | None = None) -> tuple[Participant, ...]:
+    """Return participants."""
+    known = names or {}
+    return tuple(Participant(user_id=one, user_name=known.get(one)) for one in user_ids)
+
+
+def speaks(user_id: int | None, at_ms: int | None) -> ActiveSpeakerChanged:
+    """Return a change of the active speaker."""
+    timestamp_ms = None if at_ms is None else T0 + at_ms
+    return ActiveSpeakerChanged(user_id=user_id, user_name="Ada", timestamp_ms=timestamp_ms)
+
+
+def test_turns_and_talk_time() -> None:
+    """Packets of each speaker make turns; short pauses do not end them, and do not count."""
+    speakers = Speakers()
+    speakers.add(START)
+    for at_ms in (0, 20, 540, 1061):
+        speakers.add(audio(at_ms))
+    speakers.add(audio(40, user_id=GRACE))
+    assert speakers.turns == [
+        Turn(user_id=ADA, start_ms=T0, end_ms=T0 + 560),
+        Turn(user_id=GRACE, start_ms=T0 + 40, end_ms=T0 + 60),
+        Turn(user_id=ADA, start_ms=T0 + 1061, end_ms=T0 + 1081),
+    ]
+    talk = {who: one.talk_ms for who, one in speakers.attendees.items()}
+    assert talk == {(None, ADA): 80, (None, GRACE): 20}
+
+
+def test_what_comes_again_counts_once() -> None:
+    """A replay does not make anybody talk longer."""
+    speakers = Speakers()
+    for at_ms in (0, 20, 0, 30):
+        speakers.add(audio(at_ms))
+    assert speakers.attendees[None, ADA].talk_ms == 50
+
+
+def test_joining_and_leaving() -> None:
+    """Times come from the server; joining again ends an absence, and later names win."""
+    speakers = Speakers()
+    speakers.add(ParticipantJoined(participants=people(ADA, GRACE), timestamp_ms=T0))
+    speakers.add(ParticipantJoined(participants=people(GRACE), timestamp_ms=T0 + 5))
+    named = people(GRACE, names={GRACE: "Grace"})
+    speakers.add(ParticipantLeft(participants=named, timestamp_ms=T0 + 10))
+    assert list(speakers.attendees.values()) == [
+        Attendee(user_id=ADA, joined_ms=T0),
+        Attendee(user_id=GRACE, user_name="Grace", joined_ms=T0, left_ms=T0 + 10),
+    ]
+    speakers.add(ParticipantJoined(participants=people(GRACE), timestamp_ms=T0 + 20))
+    assert speakers.attendees[None, GRACE].left_ms is None
+    assert speakers.attendees[None, GRACE].joined_ms == T0
+
+
+def test_leaving_without_a_time() -> None:
+    """The newest audio says when it was."""
+    speakers = Speakers()
+    speakers.add(audio(100))
+    speakers.add(ParticipantLeft(participants=people(ADA)))
+    assert speakers.attendees[None, ADA].left_ms == T0 + 120
+    assert speakers.attendees[None, ADA].joined_ms is None
+
+
+def test_mixed_audio_belongs_to_the_active_speaker() -> None:
+    """Before anybody is named, it belongs to nobody."""
+    speakers = Speakers()
+    speakers.add(audio(0, user_id=0))
+    speakers.add(speaks(GRACE, 1000))
+    speakers.add(speaks(ADA, 500))
+    speakers.add(speaks(None, 1500))
+    for at_ms in (499, 500, 999, 1000, 1500):
+        speakers.add(audio(at_ms, user_id=0))
+    talk = {who: one.talk_ms for who, one in speakers.attendees.items()}
+    assert talk == {(None, GRACE): 20, (None, ADA): 40}
+    found = [speakers.at(T0 + at_ms) for at_ms in (499, 500, 1200, 1500)]
+    assert found == [None, ADA, GRACE, None]
+
+
+def test_a_change_without_a_time() -> None:
+    """It happened when it came."""
+    speakers = Speakers()
+    speakers.add(audio(100))
+    speakers.add(speaks(GRACE, None))
+    assert speakers.at(T0 + 119) is None
+    assert speakers.at(T0 + 120) == GRACE
+
+
+def test_call_parties() -> None:
+    """They are told apart by channel."""
+    speakers = Speakers()
+    speakers.add(audio(0, user_id=0, channel_id="c1"))
+    speakers.add(audio(0, user_id=0, channel_id="c2"))
+    assert [turn.channel_id for turn in speakers.turns] == ["c1", "c2"]
+    assert speakers.attendees["c1", 0].talk_ms == 20
+
+
+def test_memory_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However many come and go, only so many are known."""
+    monkeypatch.setattr(_speakers, "_MAX_ATTENDEES", 2)
+    speakers = Speakers()
+    speakers.add(ParticipantJoined(participants=people(1, 2, 3), timestamp_ms=T0))
+    speakers.add(ParticipantLeft(participants=people(3), timestamp_ms=T0))
+    speakers.add(audio(0, user_id=3))
+    assert [one.user_id for one in speakers.attendees.values()] == [1, 2]
+    assert speakers.turns == []
