@@ -54,7 +54,15 @@ _FOREIGN = "|".join(
     [
         *sorted(sys.stdlib_module_names),
         *("attrs?", "cryptography", "opentelemetry", "pytest", "typing_extensions", "websockets"),
-        *("NDArray", "PathLike", "SSLContext", "np", "numpy"),  # named by type checkers only
+        *(
+            "Image",
+            "NDArray",
+            "PathLike",
+            "SSLContext",
+            "av",
+            "np",
+            "numpy",
+        ),  # named by type checkers only
     ]
 )
 nitpick_ignore_regex = [

@@ -52,8 +52,8 @@ class VideoDecoder:
             frame: The next frame of the stream.
 
         Returns:
-            Mostly one picture: ``to_ndarray("rgb24")`` or ``to_image()`` it. None when it was
-            skipped, cannot be decoded, or has an unknown codec.
+            Mostly one picture, which has ``to_ndarray(format="rgb24")`` and ``to_image()``. None
+            when it was skipped, cannot be decoded, or has an unknown codec.
         """
         if not self._gate.passes(frame):
             return []
