@@ -20,6 +20,7 @@ from rtms_client.config import (
     CredentialsSource,
     NetworkOptions,
     ReconnectPolicy,
+    RestartPolicy,
     ShareParams,
     StreamInfo,
     Timeouts,
@@ -34,6 +35,7 @@ from rtms_client.manager._shell import StreamManager
 from rtms_client.protocol import EventSubscription
 from rtms_client.protocol.options import check_subscriptions
 from rtms_client.protocol.reconnect import ReconnectHook
+from rtms_client.protocol.restart import RestartHook
 from rtms_client.stream import CallbackMethods, RTMSStream, SessionFactory, StreamObserver
 from rtms_client.webhooks import Notification, RTMSStarted
 
@@ -49,6 +51,7 @@ _ENVIRONMENT: Final = (
 
 
 _DEFAULT_POLICY: Final = ReconnectPolicy()
+_DEFAULT_RESTARTS: Final = RestartPolicy()
 
 
 class RTMSClient(CallbackMethods, HookMethods):
@@ -79,6 +82,10 @@ class RTMSClient(CallbackMethods, HookMethods):
         reconnect: When to try again after a connection broke; `None` makes every loss the end.
         on_reconnect: Called with a `ReconnectAttempt` before a try is planned; returns `None` to
             agree, another wait in seconds, or `False` to give up. Must not block.
+        restart: Coroutine function that starts RTMS again over Zoom's REST API when the server
+            ended a stream for a technical reason (stop reasons 10 to 19 and 24). Called with a
+            `RestartRequest`; the stream that then starts continues the one that ended.
+        restart_policy: How often, and for how long.
         max_streams: Streams at a time at most; more are refused. `None` for no limit.
         arbiter: Chooses among the streams of one meeting that notifications announce, see
             `rtms_client.manager`.
@@ -112,6 +119,8 @@ class RTMSClient(CallbackMethods, HookMethods):
         id_key: str | None = None,
         reconnect: ReconnectPolicy | None = _DEFAULT_POLICY,
         on_reconnect: ReconnectHook | None = None,
+        restart: RestartHook | None = None,
+        restart_policy: RestartPolicy = _DEFAULT_RESTARTS,
         max_streams: int | None = None,
         arbiter: Arbiter = keep_all,
         session_factory: SessionFactory | None = None,
@@ -138,6 +147,8 @@ class RTMSClient(CallbackMethods, HookMethods):
             id_key=id_key,
             reconnect=reconnect,
             on_reconnect=on_reconnect,
+            restart=restart,
+            restart_policy=restart_policy,
             session_factory=session_factory,
         )
         self._connector = WebSocketConnector(network)

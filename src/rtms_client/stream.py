@@ -16,11 +16,11 @@ from rtms_client._runtime.buffers import (
 )
 from rtms_client._runtime.dispatch import Callback, CallbackRunner, callback_name
 from rtms_client._runtime.driver import Driver
-from rtms_client._runtime.hooks import Observers, StreamObserver
+from rtms_client._runtime.hooks import Observers, RestartCaller, StreamObserver
 from rtms_client._runtime.iterators import ItemIterator
 from rtms_client._runtime.log import stream_log
 from rtms_client._runtime.scope import TaskScope
-from rtms_client._runtime.settings import StreamSettings, session_options
+from rtms_client._runtime.settings import StreamSettings, find_signer, session_options
 from rtms_client._runtime.statistics import StreamStatistics, snapshot
 from rtms_client._transport import Connector
 from rtms_client.config import StreamInfo
@@ -117,6 +117,14 @@ class StreamOwner(Protocol):
         """
         ...
 
+    def renamed(self, stream: "RTMSStream", info: StreamInfo) -> None:
+        """Take note that a stream goes on under another id.
+
+        Raises:
+            InvalidState: There is another stream with this id.
+        """
+        ...
+
     def leave(self, stream: "RTMSStream") -> None:
         """Take note that nothing of a stream is left."""
         ...
@@ -204,6 +212,7 @@ class RTMSStream(CallbackMethods):
                 self._scope,
                 self._log,
                 observe=self._observers.event,
+                restart=RestartCaller(self._settings.restart, self._log).ask,
             )
             if self._unwanted:
                 self._driver.close()
@@ -464,6 +473,34 @@ class RTMSStream(CallbackMethods):
         """
         self._opened("stop")[1].stopped(reason)
 
+    def restarted(self, info: StreamInfo) -> None:
+        """Take note that this stream, which died, was started again: go on with the new one.
+
+        Everybody who reads it goes on reading. `RTMSClient.notify` does it by itself.
+
+        Args:
+            info: From the started webhook of the new stream.
+
+        Raises:
+            InvalidState: The stream did not die, or the new one is joined already.
+        """
+        _, driver = self._opened("start again")
+        if self.state is not Phase.RESTARTING:
+            raise InvalidState("start again", self.state.name, "it takes a stream that has died")
+        self._owner.renamed(self, info)
+        self._info, self._placed_ms = info, info.event_ts_ms
+        self._log.warning("goes on as stream %s", info.stream_id)
+        self._log.extra = {"rtms_stream_id": info.stream_id}
+        self._scope.start(self._go_on(info, driver), "restart")
+
+    async def _go_on(self, info: StreamInfo, driver: Driver) -> None:
+        try:
+            signer = await find_signer(self._settings, info)
+            if self.state is Phase.RESTARTING:  # finding the credentials took its time
+                driver.restarted(info, *signer)
+        except RTMSError as error:
+            driver.abort(error)
+
     async def stream_state(self) -> StreamState:
         """Ask the server for the state of the stream.
 
@@ -502,7 +539,7 @@ class RTMSStream(CallbackMethods):
 
     @property
     def info(self) -> StreamInfo:
-        """What the stream was joined with."""
+        """What the stream was joined with; another one after it was started again."""
         return self._info
 
     @property

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, TypeAlias, assert_never
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 import pytest
 
@@ -20,7 +20,16 @@ from rtms_client.config import (
 from rtms_client.enums import DataOption, EventType, MediaType, Product
 from rtms_client.events import Unrecognized
 from rtms_client.exceptions import ConnectFailed, RTMSError
-from rtms_client.protocol import Answer, Close, Open, Phase, Send, SessionOptions, StreamSession
+from rtms_client.protocol import (
+    Answer,
+    AskRestart,
+    Close,
+    Open,
+    Phase,
+    Send,
+    SessionOptions,
+    StreamSession,
+)
 
 if TYPE_CHECKING:
     from rtms_client._wire.outbound import MediaParams
@@ -181,8 +190,8 @@ class Shell:
                     assert gone is not None or number <= self._opened
                 case Answer(token=token):
                     self.waiting.discard(token)
-                case _:
-                    assert_never(action)
+                case AskRestart():
+                    raise AssertionError("nobody starts it again")
         self.session.actions.clear()
 
 

@@ -21,7 +21,7 @@ from rtms_client.config import AudioParams, ReconnectPolicy, StreamInfo, Transcr
 from rtms_client.enums import MediaType
 from rtms_client.exceptions import ConnectFailed
 from rtms_client.frames import AudioFrame, TranscriptSegment
-from rtms_client.protocol import Answer, Close, Open, Send, SessionOptions, StreamSession
+from rtms_client.protocol import Action, Close, Open, Send, SessionOptions, StreamSession
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -227,7 +227,7 @@ class Simulation:
             session.changed = False
             self._deadline = session.next_deadline() or float("inf")
 
-    def _act(self, action: Open | Send | Close | Answer) -> None:
+    def _act(self, action: Action) -> None:
         match action:
             case Open(connection=number, endpoint=endpoint):
                 living = [one.endpoint for one in self.connections.values()]

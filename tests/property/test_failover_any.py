@@ -53,7 +53,7 @@ def end(way: str, simulation: Simulation) -> None:
         case "abort":
             session.abort(ex.InternalError("test"))
         case "stopped":
-            session.stopped(StopReason.MEETING_ENDED)
+            session.stopped(StopReason.MEETING_ENDED, simulation.now)
         case "terminated" if (
             (signaling := simulation.find("signaling")) is not None
             and signaling.accepted

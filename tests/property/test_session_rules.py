@@ -156,8 +156,8 @@ class Sessions(RuleBasedStateMachine):
         end=st.sampled_from(
             [
                 lambda session, now: session.close(now),
-                lambda session, _: session.stopped(None),
-                lambda session, _: session.stopped(StopReason.EXIT_SIGNAL),
+                lambda session, now: session.stopped(None, now),
+                lambda session, now: session.stopped(StopReason.EXIT_SIGNAL, now),
                 lambda session, _: session.abort(BufferOverflow("audio", 1, 1)),
             ]
         )

@@ -10,6 +10,7 @@ from time import monotonic
 from typing import Any, Final, TypeAlias, cast
 
 from rtms_client._runtime.buffers import EndOfStream, Mailbox
+from rtms_client._runtime.hooks import is_own_cancellation
 from rtms_client._runtime.log import Log
 from rtms_client.exceptions import RTMSError
 from rtms_client.frames import Item
@@ -135,8 +136,7 @@ class CallbackRunner:
         try:
             await awaitable
         except asyncio.CancelledError:
-            task = asyncio.current_task()
-            if task is None or task.cancelling():
+            if is_own_cancellation():
                 raise
             self._failed()  # the callback awaited something that was cancelled
         except Exception:  # noqa: BLE001  # user code may raise anything

@@ -7,7 +7,7 @@ code nor for one connection because of another.
 import asyncio
 import functools
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from typing import Final, TypeAlias, cast
 
 from rtms_client._runtime.buffers import MEDIA_FRAMES, Hub, key_name
@@ -15,6 +15,7 @@ from rtms_client._runtime.log import Log
 from rtms_client._runtime.scope import TaskScope
 from rtms_client._transport import Connector, Transport
 from rtms_client._wire.inbound import Reply
+from rtms_client.config import StreamInfo
 from rtms_client.enums import StopReason
 from rtms_client.events import (
     MediaUnavailable,
@@ -26,8 +27,9 @@ from rtms_client.events import (
     Unrecognized,
 )
 from rtms_client.exceptions import RTMSError
-from rtms_client.protocol import Answer, Close, Open, Phase, Send, StreamSession
+from rtms_client.protocol import Answer, AskRestart, Close, Open, Phase, Send, StreamSession
 from rtms_client.protocol.addresses import origin
+from rtms_client.protocol.restart import RestartRequest
 
 __all__ = ["Driver"]
 
@@ -68,6 +70,7 @@ class Driver:
         scope: Owns all tasks.
         log: Carries the stream id.
         observe: Called with every event.
+        restart: Called to have a dead stream started again; returns why that failed.
 
     Attributes:
         ready: Done when the stream is streaming, or has ended.
@@ -83,6 +86,7 @@ class Driver:
         log: Log,
         *,
         observe: Callable[[SessionEvent], None],
+        restart: Callable[[RestartRequest], Awaitable[str | None]],
     ) -> None:
         loop = asyncio.get_running_loop()
         self.ready: asyncio.Future[None] = loop.create_future()
@@ -94,6 +98,7 @@ class Driver:
         self._log = log
         self._logs = log.logger.isEnabledFor
         self._observe = observe
+        self._restart = restart
         self._now = loop.time
         self._call_at = loop.call_at
         self._timer: asyncio.TimerHandle | None = None
@@ -137,7 +142,16 @@ class Driver:
 
     def stopped(self, reason: StopReason | None) -> None:
         """Take note of a stopped webhook."""
-        self._session.stopped(reason)
+        self._session.stopped(reason, self._now())
+        self.settle()
+
+    def restarted(self, info: StreamInfo, sign: Callable[[str], str], secret: str) -> None:
+        """Go on with the stream that this one was started again as.
+
+        Raises:
+            HostNotAllowed: No URL may be opened.
+        """
+        self._session.restarted(info, sign, self._now(), (secret,))
         self.settle()
 
     def abort(self, error: RTMSError | None) -> None:
@@ -273,8 +287,15 @@ class Driver:
                     )
                 case Close(connection=number, code=code, reason=reason):
                     self._close(number, code=code, reason=reason)
+                case AskRestart(request=request):
+                    self._scope.start(self._ask_restart(request), "ask for a restart")
                 case _:
                     self._answer(action)
+
+    async def _ask_restart(self, request: RestartRequest) -> None:
+        problem = await self._restart(request)
+        self._session.restart_answered(request.attempt, problem, self._now())
+        self.settle()
 
     def _answer(self, action: Answer) -> None:
         answer = self._answers.get(action.token)

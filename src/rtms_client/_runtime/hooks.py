@@ -1,5 +1,6 @@
 """Hooks: user code that is called in the middle of the work, and that must not break it."""
 
+import asyncio
 import inspect
 from collections.abc import Callable
 from typing import cast
@@ -7,8 +8,9 @@ from typing import cast
 from rtms_client._runtime.log import Log
 from rtms_client.events import SessionEvent
 from rtms_client.protocol.reconnect import ReconnectAttempt, ReconnectHook
+from rtms_client.protocol.restart import DECLINED, RestartHook, RestartRequest
 
-__all__ = ["Observers", "StreamObserver", "guarded"]
+__all__ = ["Observers", "RestartCaller", "StreamObserver", "guarded", "is_own_cancellation"]
 
 
 def guarded(hook: ReconnectHook | None, log: Log) -> ReconnectHook | None:
@@ -36,6 +38,41 @@ def guarded(hook: ReconnectHook | None, log: Log) -> ReconnectHook | None:
         return None
 
     return ask
+
+
+def is_own_cancellation() -> bool:
+    """Tell whether the running task is being cancelled, and not what user code awaited in it."""
+    task = asyncio.current_task()
+    return task is None or task.cancelling() > 0
+
+
+class RestartCaller:
+    """Calls the hook of the application that starts a stream again.
+
+    Args:
+        hook: The hook.
+        log: Where its failures go.
+    """
+
+    def __init__(self, hook: RestartHook | None, log: Log) -> None:
+        self._hook = hook
+        self._log = log
+
+    async def ask(self, request: RestartRequest) -> str | None:
+        """Call the hook; return why it failed, without what it raised, which may hold secrets."""
+        if self._hook is None:
+            return DECLINED
+        self._log.warning("starting it again, try %d", request.attempt)
+        try:
+            declined = await self._hook(request) is False
+        except asyncio.CancelledError:
+            if is_own_cancellation():
+                raise
+            return "the hook was cancelled"
+        except Exception as error:  # noqa: BLE001  # user code may raise anything
+            self._log.error("restart hook raised", exc_info=True)
+            return f"the hook raised {type(error).__name__}"
+        return DECLINED if declined else None
 
 
 class StreamObserver:

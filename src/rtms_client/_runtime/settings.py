@@ -15,6 +15,7 @@ from rtms_client.config import (
     CredentialsSource,
     NetworkOptions,
     ReconnectPolicy,
+    RestartPolicy,
     Signature,
     StreamInfo,
     Timeouts,
@@ -23,6 +24,7 @@ from rtms_client.enums import MediaType
 from rtms_client.exceptions import InvalidParameters
 from rtms_client.protocol import EventSubscription, SessionOptions, StreamSession
 from rtms_client.protocol.reconnect import ReconnectHook
+from rtms_client.protocol.restart import RestartHook
 from rtms_client.signatures import handshake_signature
 from rtms_client.speedups import base64_decoder
 
@@ -46,6 +48,8 @@ class StreamSettings:
     id_key: str | None
     reconnect: ReconnectPolicy | None
     on_reconnect: ReconnectHook | None
+    restart: RestartHook | None
+    restart_policy: RestartPolicy
     observers: list[Callable[[Any], StreamObserver]] = attrs.field(factory=list[Any])
     """What makes an observer for each stream; grows with `RTMSClient.observe`."""
     session_factory: Callable[[Any, SessionOptions], StreamSession] | None = None
@@ -73,6 +77,7 @@ async def session_options(settings: StreamSettings, info: StreamInfo, log: Log) 
         reconnect=settings.reconnect,
         decode_base64=base64_decoder(wanted=settings.network.speedups),
         on_reconnect=guarded(settings.on_reconnect, log),
+        restart=None if settings.restart is None else settings.restart_policy,
         dice=random.random,
         secrets=(secret,),
     )

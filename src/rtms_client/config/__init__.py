@@ -24,6 +24,7 @@ from rtms_client.enums import (
 from rtms_client.exceptions import InvalidParameters
 
 from ._checks import not_empty, positive, texts, whole
+from ._restart import RestartPolicy
 from ._stream_info import StreamInfo
 
 if TYPE_CHECKING:
@@ -42,6 +43,7 @@ __all__ = [
     "OverflowPolicy",
     "PictureFormat",
     "ReconnectPolicy",
+    "RestartPolicy",
     "ShareParams",
     "Signature",
     "StreamInfo",

@@ -471,12 +471,17 @@ class StreamLost(RTMSError):
 
     @override
     def __str__(self) -> str:
-        steps = "; ".join(f"+{when:.1f} s {what}" for when, what in self.history)
         return (
             f"{self.endpoint}: expected the connection back, gave up after {self.after_s:.1f} s; "
             f"the server ends the stream by itself: wait for a new started webhook, or start RTMS "
-            f"again over the REST API ({steps})"
+            f"again over the REST API{_steps(self.history)}"
         )
+
+
+def _steps(history: tuple[tuple[float, str], ...]) -> str:
+    """Return what was tried, for the end of a text."""
+    steps = "; ".join(f"+{when:.1f} s {what}" for when, what in history)
+    return f" ({steps})" if steps else ""
 
 
 class StreamStopped(RTMSError):
@@ -484,18 +489,22 @@ class StreamStopped(RTMSError):
 
     Args:
         stop_reason: The server's reason.
+        history: What was tried to have it started again: seconds since the end, and what failed.
     """
 
-    def __init__(self, stop_reason: StopReason) -> None:
-        super().__init__(stop_reason)
+    def __init__(
+        self, stop_reason: StopReason, history: tuple[tuple[float, str], ...] = ()
+    ) -> None:
+        super().__init__(stop_reason, history)
         self.stop_reason = stop_reason
+        self.history = history
 
     @override
     def __str__(self) -> str:
         known = explain_stop(self.stop_reason)
         return (
             f"stream stopped with reason {int(self.stop_reason)} {known.name}: {known.meaning}; "
-            f"{known.advice}"
+            f"{known.advice}{_steps(self.history)}"
         )
 
 

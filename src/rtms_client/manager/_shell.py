@@ -13,6 +13,7 @@ from typing import Final, cast
 import attrs
 
 from rtms_client._runtime.dispatch import callback_name, is_async
+from rtms_client._runtime.hooks import is_own_cancellation
 from rtms_client._runtime.log import Log, stream_log
 from rtms_client._runtime.scope import TaskScope, sparing_caller
 from rtms_client.config import StreamInfo, Timeouts
@@ -138,6 +139,22 @@ class StreamManager:
         over = isinstance(stream.error, _OVER) if stream.error else stream.state is Phase.CLOSED
         self._left(stream_id, over=over)
 
+    def renamed(self, stream: RTMSStream, info: StreamInfo) -> None:
+        """Take note that a stream goes on under another id.
+
+        Raises:
+            InvalidState: There is another stream with this id.
+        """
+        old_id = stream.info.stream_id
+        if info.stream_id in self.streams:
+            raise InvalidState("start a stream again", "open", "the new stream is joined already")
+        self.streams[info.stream_id] = self.streams.pop(old_id)
+        self.statistics.restarted += 1
+        self._registry.adopted(old_id, info, self._now())
+        served = self._served.pop(old_id, None)
+        if served is not None:
+            self._served[info.stream_id] = served
+
     def _left(self, stream_id: str, *, over: bool) -> None:
         self._registry.left(stream_id, self._now(), over=over)
         self._served.pop(stream_id, None)
@@ -180,7 +197,7 @@ class StreamManager:
         self.statistics.notifications += 1
         restarting: list[str] = []
         if isinstance(notification, RTMSStarted):
-            restarting = [key for key, one in self.streams.items() if one.state in _RESTARTING]
+            restarting = [key for key, one in self.streams.items() if one.state is Phase.RESTARTING]
         try:
             for decision in self._registry.decide(notification, self._now(), restarting):
                 self._carry_out(decision, notification)
@@ -201,8 +218,8 @@ class StreamManager:
             case Stop(stream_id=stream_id):
                 counts.stopped += 1
                 self._stop(decision)
-            case Adopt():
-                raise NotImplementedError
+            case Adopt(stream_id=stream_id, info=info):
+                self.streams[stream_id].restarted(info)
             case End(stream_id=stream_id):
                 self._scope.start(self._leave(stream_id), f"{stream_id} leave")
             case Refuse(started=started, error=error):
@@ -298,8 +315,7 @@ class StreamManager:
         try:
             await handler(stream)
         except asyncio.CancelledError as error:
-            task = asyncio.current_task()
-            if task is None or task.cancelling():
+            if is_own_cancellation():
                 raise
             self._handler_failed(handler, served, RuntimeError(repr(error)))
         except Exception as error:  # noqa: BLE001  # user code may raise anything
@@ -391,9 +407,6 @@ class StreamManager:
     @staticmethod
     def _task_failed(error: BaseException) -> None:
         _log.error("internal error", exc_info=error)
-
-
-_RESTARTING: Final[frozenset[Phase]] = frozenset()
 
 
 async def _until_end(stream: RTMSStream) -> None:

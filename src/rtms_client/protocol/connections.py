@@ -97,6 +97,10 @@ class Connections:
         for link in sorted(self._links.values(), key=lambda link: link.media is None):
             self.close(link)
 
+    def forget_late(self) -> None:
+        """Take nothing more from the connections of a stream that has ended."""
+        self._late.clear()
+
     def late(self, number: int) -> Link | None:
         """Return a media connection that was closed at the end of the stream."""
         return self._late.get(number)

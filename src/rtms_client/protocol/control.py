@@ -160,6 +160,10 @@ class Control:
             session_id=known,
         )
 
+    def restarted(self, info: StreamInfo) -> None:
+        """Go on with another stream."""
+        self._info = info
+
     def restore_events(self) -> None:
         """Subscribe on a new signaling connection (lifecycle notes, section 10)."""
         link = self._connections.signaling

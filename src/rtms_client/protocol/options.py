@@ -7,7 +7,7 @@ import attrs
 
 from rtms_client._wire.media import strict_base64
 from rtms_client._wire.outbound import Identity, MediaParams
-from rtms_client.config import NetworkOptions, ReconnectPolicy, StreamInfo, Timeouts
+from rtms_client.config import NetworkOptions, ReconnectPolicy, RestartPolicy, StreamInfo, Timeouts
 from rtms_client.enums import (
     ContactCenterEventType,
     EventType,
@@ -69,6 +69,8 @@ class SessionOptions:
     """When to try again after a connection broke; `None` makes every loss the end."""
     on_reconnect: ReconnectHook | None = None
     """Asked before a try is planned."""
+    restart: RestartPolicy | None = None
+    """When to have a stream started again that the server ended; `None` makes it the end."""
     decode_base64: Callable[[bytes], bytes] = attrs.field(default=strict_base64, repr=False)
     """Decodes payloads; raises `ValueError` where anything is wrong with them."""
     dice: Callable[[], float] = attrs.field(default=_no_chance, repr=False)

@@ -10,8 +10,9 @@ from rtms_client._wire.media import Flaws, Format
 from rtms_client.config import AudioFormat, ChatParams, PictureFormat, TranscriptFormat
 from rtms_client.enums import MediaType
 from rtms_client.exceptions import RTMSError
+from rtms_client.protocol.restart import RestartRequest
 
-__all__ = ["Action", "Answer", "Close", "CoreStatistics", "Granted", "Open", "Send"]
+__all__ = ["Action", "Answer", "AskRestart", "Close", "CoreStatistics", "Granted", "Open", "Send"]
 
 
 @attrs.frozen
@@ -49,7 +50,14 @@ class Answer:
     outcome: Reply | RTMSError
 
 
-Action: TypeAlias = Open | Send | Close | Answer
+@attrs.frozen
+class AskRestart:
+    """Call the hook of the application, then report ``restart_answered``."""
+
+    request: RestartRequest
+
+
+Action: TypeAlias = Open | Send | Close | Answer | AskRestart
 
 
 @attrs.frozen(kw_only=True)
@@ -115,6 +123,8 @@ class CoreStatistics:
     """Connections that came back."""
     reconnect_attempts: int = 0
     """Tries to bring a connection back, or to get one at last, that were begun."""
+    restarts: int = 0
+    """How often the server ended the stream and it was started again."""
     gaps: int = 0
     """Places where items are missing for everybody, see `Gap`; not what buffers dropped."""
     flaws: Flaws = attrs.field(factory=Flaws)

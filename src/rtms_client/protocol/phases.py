@@ -18,6 +18,8 @@ class Phase(enum.Enum):
     STREAMING = "streaming"
     RECONNECTING_SIGNALING = "reconnecting signaling"
     RECONNECTING_MEDIA = "reconnecting media"
+    RESTARTING = "restarting"
+    """The server ended it; the application has it started again."""
     CLOSING = "closing"
     CLOSED = "closed"
 
@@ -30,6 +32,8 @@ class SessionInput(MachineInput):
     SIGNALING_LOST = ("signaling lost", False)
     MEDIA_READY = ("all media ready", True)
     MEDIA_LOST = ("a medium lost", False)
+    DIED = ("died", False)
+    RESTARTED = ("started again", False)
     CLOSE = ("close", False)
     END = ("end", False)
 
@@ -42,33 +46,39 @@ SESSION_TABLE: Final[Table[Phase, SessionInput]] = MappingProxyType(
         _P.CONNECTING_SIGNALING: {
             _I.SIGNALING_READY: _P.CONNECTING_MEDIA,
             _I.SIGNALING_LOST: _P.CONNECTING_SIGNALING,
+            _I.DIED: _P.RESTARTING,
             _I.END: _P.CLOSED,
         },
         _P.CONNECTING_MEDIA: {
             _I.MEDIA_READY: _P.STREAMING,
             _I.MEDIA_LOST: _P.CONNECTING_MEDIA,
             _I.SIGNALING_LOST: _P.CONNECTING_SIGNALING,
+            _I.DIED: _P.RESTARTING,
             _I.CLOSE: _P.CLOSING,
             _I.END: _P.CLOSED,
         },
         _P.STREAMING: {
             _I.MEDIA_LOST: _P.RECONNECTING_MEDIA,
             _I.SIGNALING_LOST: _P.RECONNECTING_SIGNALING,
+            _I.DIED: _P.RESTARTING,
             _I.CLOSE: _P.CLOSING,
             _I.END: _P.CLOSED,
         },
         _P.RECONNECTING_SIGNALING: {
             _I.SIGNALING_READY: _P.RECONNECTING_MEDIA,
             _I.SIGNALING_LOST: _P.RECONNECTING_SIGNALING,
+            _I.DIED: _P.RESTARTING,
             _I.END: _P.CLOSED,
         },
         _P.RECONNECTING_MEDIA: {
             _I.MEDIA_READY: _P.STREAMING,
             _I.MEDIA_LOST: _P.RECONNECTING_MEDIA,
             _I.SIGNALING_LOST: _P.RECONNECTING_SIGNALING,
+            _I.DIED: _P.RESTARTING,
             _I.CLOSE: _P.CLOSING,
             _I.END: _P.CLOSED,
         },
+        _P.RESTARTING: {_I.RESTARTED: _P.RECONNECTING_SIGNALING, _I.END: _P.CLOSED},
         _P.CLOSING: {_I.END: _P.CLOSED},
         _P.CLOSED: {},
     }

@@ -393,6 +393,22 @@ class Recoveries:
         recovery.note(cause, now)
         self._begin(recovery)
 
+    def died(self, cause: RTMSError) -> None:
+        """Forget everything: the server ended the stream, which may be started again."""
+        self._by_media.clear()
+        self._lost_at.clear()
+        self._signal = None, _LONG_AGO
+        self._intake.statistics.interruptions += 1
+        self._intake.add(StreamInterrupted(sequence=self._intake.number(), media=None, cause=cause))
+
+    def restarted(self, cause: RTMSError, since: float, now: float) -> None:
+        """Begin with another stream as if it were this one: the first try is at once."""
+        recovery = Recovery(None, self._policy, now)
+        recovery.interrupted, recovery.since = True, since
+        self._by_media = {None: recovery}
+        recovery.note(cause, now)
+        self._begin(recovery)
+
     def connected(self, media: MediaType | None, now: float) -> None:
         """Take note that a connection is there, again or for the first time."""
         if media is not None:

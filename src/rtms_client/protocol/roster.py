@@ -65,6 +65,11 @@ class Roster:
             case _:
                 pass
 
+    def begin_anew(self) -> None:
+        """Forget what belonged to a stream that was started again."""
+        self.sessions.clear()
+        self.stop_reason = None
+
     @property
     def all_sessions_stopped(self) -> bool:
         """Whether sessions are known and none of them goes on (lifecycle notes, section 9)."""

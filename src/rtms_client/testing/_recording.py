@@ -315,8 +315,12 @@ def _failed(session: StreamSession, line: _Line, now: float) -> None:
     session.failed(line["c"], error_from(line) or RTMSError(), now)
 
 
-def _stopped(session: StreamSession, line: _Line, _: float) -> None:
-    session.stopped(None if line["reason"] is None else StopReason(line["reason"]))
+def _stopped(session: StreamSession, line: _Line, now: float) -> None:
+    session.stopped(None if line["reason"] is None else StopReason(line["reason"]), now)
+
+
+def _restarted(session: StreamSession, line: _Line, now: float) -> None:
+    session.restarted(info_from(line["stream"]), session.options.sign, now)
 
 
 _INPUTS: Final[Mapping[str, Callable[[StreamSession, _Line, float], object]]] = {
@@ -326,6 +330,10 @@ _INPUTS: Final[Mapping[str, Callable[[StreamSession, _Line, float], object]]] = 
     "moved": lambda session, line, now: session.moved(line["urls"], now),
     "interrupted": lambda session, line, now: session.interrupted(line["urls"], now),
     "stopped": _stopped,
+    "restarted": _restarted,
+    "restart_answered": lambda session, line, now: session.restart_answered(
+        line["attempt"], line["problem"], now
+    ),
     "opened": lambda session, line, now: session.opened(line["c"], now),
     "message": lambda session, line, now: session.receive(line["c"], _data(line), now),
     "lost": lambda session, line, now: session.lost(line["c"], line["code"], line["reason"], now),

@@ -13,6 +13,7 @@ from rtms_client.config import (
     ChatParams,
     NetworkOptions,
     ReconnectPolicy,
+    RestartPolicy,
     ShareParams,
     StreamInfo,
     Timeouts,
@@ -78,6 +79,7 @@ def options_values(options: SessionOptions, redactor: Redactor) -> dict[str, obj
         "timeouts": _fields(options.timeouts),
         "reconnect": None if options.reconnect is None else _fields(options.reconnect),
         "on_reconnect": options.on_reconnect is not None,
+        "restart": None if options.restart is None else _fields(options.restart),
         **{name: getattr(options, name) for name in _FLAGS},
     }
 
@@ -97,6 +99,7 @@ def options_from(
         fields = dict[str, Any](policy)
         fields["duplicate_delays_s"] = tuple(fields["duplicate_delays_s"])
         policy = ReconnectPolicy(**fields)
+    restart = values.get("restart")
     with warnings.catch_warnings():  # whoever chose the parameters was warned
         warnings.simplefilter("ignore")
         params = {
@@ -113,6 +116,7 @@ def options_from(
         timeouts=Timeouts(**values["timeouts"]),
         reconnect=policy,
         on_reconnect=hook if values["on_reconnect"] else None,
+        restart=None if restart is None else RestartPolicy(**restart),
         dice=dice,
         **{name: values[name] for name in _FLAGS},
     )

@@ -18,6 +18,7 @@ from rtms_client.enums import StopReason
 from rtms_client.exceptions import RemoteProtocolError, RTMSError
 from rtms_client.protocol import (
     Action,
+    AskRestart,
     Close,
     EventSubscription,
     Open,
@@ -149,7 +150,7 @@ class _Journal:
         hook = options.on_reconnect
         return attrs.evolve(
             options,
-            sign=self._sign(options.sign),
+            sign=self.sign(options.sign),
             dice=self._dice(options.dice),
             on_reconnect=None if hook is None else self._hook(hook),
         )
@@ -221,7 +222,9 @@ class _Journal:
 
     # --- what the core asks ----------------------------------------------------------------------
 
-    def _sign(self, sign: Callable[[str], str]) -> Callable[[str], str]:
+    def sign(self, sign: Callable[[str], str]) -> Callable[[str], str]:
+        """Return a function whose signatures are noted, so that none is written."""
+
         def noted(product_id: str) -> str:
             signature = sign(product_id)
             self.redactor.learn(signature)
@@ -279,6 +282,8 @@ class _Journal:
                 }
             case Close(connection, code, reason):
                 return {"out": "close", "c": connection, "code": code, "reason": reason}
+            case AskRestart(request):
+                return {"out": "ask_restart", "attempt": request.attempt}
             case _:
                 refused = isinstance(action.outcome, RTMSError)
                 return {"out": "answer", "token": action.token, "ok": not refused}
@@ -384,9 +389,29 @@ class _RecordedSession(StreamSession):
             super().interrupted(urls, now)
 
     @override
-    def stopped(self, reason: StopReason | None) -> None:
-        with self._journal.input(self, "stopped", reason=reason):
-            super().stopped(reason)
+    def stopped(self, reason: StopReason | None, now: float) -> None:
+        with self._journal.input(self, "stopped", now, reason=reason):
+            super().stopped(reason, now)
+
+    @override
+    def restart_answered(self, attempt: int, problem: str | None, now: float) -> None:
+        facts = {"attempt": attempt, "problem": problem}
+        with self._journal.input(self, "restart_answered", now, **facts):
+            super().restart_answered(attempt, problem, now)
+
+    @override
+    def restarted(
+        self,
+        info: StreamInfo,
+        sign: Callable[[str], str],
+        now: float,
+        secrets: tuple[str, ...] = (),
+    ) -> None:
+        for secret in secrets:
+            self._journal.redactor.learn(secret)
+        values = info_values(info, self._journal.redactor)
+        with self._journal.input(self, "restarted", now, stream=values):
+            super().restarted(info, self._journal.sign(sign), now, secrets)
 
     @override
     def opened(self, connection: int, now: float) -> None:

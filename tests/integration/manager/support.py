@@ -2,6 +2,7 @@
 
 from typing import Any, Final
 
+from tests.integration.failover.support import QUICK
 from tests.integration.support import client_for
 
 from rtms_client import AudioParams, RTMSClient
@@ -41,6 +42,7 @@ def add_streams(server: FakeRTMSServer, count: int, **options: Any) -> list[Fake
 
 
 def client_of(server: FakeRTMSServer, **options: Any) -> RTMSClient:  # noqa: ANN401  # passed on
-    """Return a client that asks for audio."""
+    """Return a client that asks for audio, and reconnects."""
     options.setdefault("audio", AudioParams())
+    options.setdefault("reconnect", QUICK)
     return client_for(server, **options)

@@ -21,6 +21,7 @@ from rtms_client.events import Unrecognized
 from rtms_client.protocol import (
     Action,
     Answer,
+    AskRestart,
     Close,
     Open,
     Send,
@@ -81,6 +82,8 @@ class Wire:
                 return f"{self._endpoints[number]} sends {json.loads(data)['msg_type']}"
             case Close(connection=number, code=code):
                 return f"close {self._endpoints[number]} {code}"
+            case AskRestart(request=request):
+                return f"ask for restart {request.attempt}"
             case Answer(token=token, outcome=outcome):
                 return f"answer {token} {type(outcome).__name__}"
             case _:

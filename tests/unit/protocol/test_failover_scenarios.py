@@ -490,7 +490,7 @@ def test_4_and_5_stopped(wire: Wire, moment: str, reason: int | None) -> None:
     if moment == "media":
         wire.accept_signaling()
     wire.forget()
-    wire.session.stopped(None if reason is None else StopReason(reason))
+    wire.session.stopped(None if reason is None else StopReason(reason), wire.now)
     assert wire.phase() == "CLOSED"
     assert isinstance(wire.session.error, ex.StreamStopped) is (reason in {10, 19, 24})
     assert wire.session.next_deadline() is None

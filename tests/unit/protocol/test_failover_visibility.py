@@ -216,7 +216,7 @@ def test_end_in_the_middle_of_an_interruption(wire: Wire) -> None:
     speak(wire, 0, 0, 7)
     wire.forget()
     lose(wire, "signaling")
-    wire.session.stopped(None)
+    wire.session.stopped(None, wire.now)
     assert told(wire)[2:] == [f"gap audio lost {NOW} None [7]", "gap transcript lost None None []"]
 
 
@@ -229,7 +229,7 @@ def test_refused_medium_has_no_gap(join: Join) -> None:
     refuse(wire, "audio", 9)
     lose(wire, "signaling")
     wire.forget()
-    wire.session.stopped(None)
+    wire.session.stopped(None, wire.now)
     assert told(wire) == ["gap transcript lost None None []"]
 
 

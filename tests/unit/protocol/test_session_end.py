@@ -139,7 +139,7 @@ def test_stopped_webhook(
 ) -> None:
     """The stopped webhook is as good as TERMINATED."""
     wire = bring_to(join(), phase)
-    wire.session.stopped(reason)
+    wire.session.stopped(reason, wire.now)
     assert wire.phase() == "CLOSED"
     assert wire.session.error is None if kind is None else isinstance(wire.session.error, kind)
     assert wire.session.stop_reason == reason
@@ -350,7 +350,7 @@ def test_nothing_happens_after_the_end(join: Join) -> None:
     session.timer(now + 1000)
     session.close(now)
     session.abort(ex.RTMSError())
-    session.stopped(StopReason.USER_LEFT)
+    session.stopped(StopReason.USER_LEFT, now)
     session.moved(("wss://other.zoom.us",), now)
     session.interrupted((), now)
     assert (wire.do(), wire.items()) == ([], [])

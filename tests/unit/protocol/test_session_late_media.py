@@ -41,7 +41,7 @@ def test_media_after_terminated() -> None:
 def test_media_after_a_stopped_webhook() -> None:
     """The same holds when the webhook comes first."""
     session = streaming()
-    session.stopped(StopReason.MEETING_ENDED)
+    session.stopped(StopReason.MEETING_ENDED, 1.0)
     session.receive(AUDIO, LATE, 1.0)
     assert [type(item) for item in session.intake.items] == [AudioFrame]
 
@@ -49,7 +49,7 @@ def test_media_after_a_stopped_webhook() -> None:
 def test_nothing_else_after_the_end() -> None:
     """Keep-alives and states that were under way mean nothing any more."""
     session = streaming()
-    session.stopped(StopReason.MEETING_ENDED)
+    session.stopped(StopReason.MEETING_ENDED, 1.0)
     session.actions.clear()
     session.receive(AUDIO, b'{"msg_type":12,"timestamp":1}', 1.0)
     session.receive(AUDIO, b'{"msg_type":8,"state":2}', 1.0)

@@ -7,6 +7,7 @@ import pytest
 
 from rtms_client._runtime.buffers import Hub
 from rtms_client._runtime.driver import Driver
+from rtms_client._runtime.hooks import RestartCaller
 from rtms_client._runtime.log import stream_log
 from rtms_client._runtime.scope import TaskScope
 from rtms_client._transport import Receiver, Transport
@@ -96,7 +97,13 @@ async def make(faults: Faults) -> AsyncIterator[Made]:
         )
         hub = Hub({None: BufferLimits(max_items=10, max_bytes=1000)}, lambda _: None)
         driver = Driver(
-            StreamSession(INFO, options), wire, hub, scope, stream_log("stream"), observe=print
+            StreamSession(INFO, options),
+            wire,
+            hub,
+            scope,
+            stream_log("stream"),
+            observe=print,
+            restart=RestartCaller(None, stream_log("stream")).ask,
         )
         driver.start()
         return driver

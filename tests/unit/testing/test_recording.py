@@ -162,7 +162,7 @@ def test_a_video_is_asked_for_again(record: Recorder, tmp_path: Path) -> None:
     joined(session)
     with pytest.raises(RTMSError):
         session.control.subscribe_video(1, subscribe=True, timestamp_ms=5, now=101.0)
-    session.stopped(None)
+    session.stopped(None, 102.0)
     *_, last = Recording.load(path).steps()
     assert last.session.phase is Phase.CLOSED
 
