@@ -154,10 +154,6 @@ class RTMSClient(CallbackMethods, HookMethods):
         self._connector = WebSocketConnector(network)
         self._callbacks: list[tuple[LaneKey, Callback]] = []
         self._hooks = Hooks()
-        if max_streams is not None and max_streams < 1:
-            raise InvalidParameters(
-                "max_streams", f"expected 1 or more, got {max_streams}", "None is no limit"
-            )
         self._manager = StreamManager(
             self.stream, self._hooks, self._settings.timeouts, arbiter, max_streams
         )

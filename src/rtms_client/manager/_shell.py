@@ -79,6 +79,9 @@ class StreamManager:
         arbiter: Chooses among the streams of one meeting.
         max_streams: Streams at most.
 
+    Raises:
+        InvalidParameters: There may be no stream at all.
+
     Attributes:
         streams: The open streams by id, also those that the application joined by itself.
         statistics: Counters.
@@ -92,6 +95,10 @@ class StreamManager:
         arbiter: Arbiter,
         max_streams: int | None,
     ) -> None:
+        if max_streams is not None and max_streams < 1:
+            raise InvalidParameters(
+                "max_streams", f"expected 1 or more, got {max_streams}", "None is no limit"
+            )
         self.streams: dict[str, RTMSStream] = {}
         self.statistics: ClientStatistics = ClientStatistics()
         self._make = make
