@@ -24,8 +24,8 @@ from rtms_client.stream import StreamObserver
 
 try:
     from opentelemetry import metrics, trace
-except ImportError as error:
-    raise MissingExtra("rtms_client.otel", "opentelemetry-api", "otel") from error
+except ImportError as _error:
+    raise MissingExtra("rtms_client.otel", "opentelemetry-api", "otel") from _error
 
 if TYPE_CHECKING:
     from rtms_client.client import RTMSClient

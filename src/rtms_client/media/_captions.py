@@ -213,7 +213,7 @@ class CaptionFile:
     """
 
     def __init__(self, path: Path | str, *, join_pause_ms: int | None = None) -> None:
-        self.path = Path(path)
+        self.path: Path = Path(path)
         self._render, self._pause_ms = caption_format(self.path.suffix), join_pause_ms
         self._cues = _Cues()
         self._settled = self._numbers = 0

@@ -35,7 +35,7 @@ class SessionClock:
 
     def __init__(self, start_ms: int | None = None) -> None:
         self.start_ms = start_ms
-        self.length_ms = 0
+        self.length_ms: int = 0
         self._given = start_ms is not None
         self._placed = False
 

@@ -93,9 +93,9 @@ class Recorder:
         filler: Filler = "black",
         now_ms: Callable[[], int] = lambda: time.time_ns() // 1_000_000,
     ) -> None:
-        self.folder = Path(folder)
-        self.clock = SessionClock(start_ms)
-        self.revoked = False
+        self.folder: Path = Path(folder)
+        self.clock: SessionClock = SessionClock(start_ms)
+        self.revoked: bool = False
         self._caption_formats, self._join_pause_ms = tuple(captions), join_pause_ms
         for suffix in self._caption_formats:
             caption_format(suffix)

@@ -1,9 +1,7 @@
 """Recordings of the wire, read and replayed: an incident becomes a test."""
 
 import contextlib
-import functools
 import json
-import operator
 from collections.abc import Callable, Generator, Iterator, Mapping
 from os import PathLike
 from pathlib import Path
@@ -80,7 +78,8 @@ class Recording:
             OSError: It cannot be read.
         """
         path = Path(path)
-        head: _Line = next((line for _, line in _lines(path)), {})
+        nothing: _Line = {}
+        head = next((line for _, line in _lines(path)), nothing)
         if head.get("rtms_recording") != FORMAT:
             raise _broken(path, 1, f"a recording of format {FORMAT}")
         with _checked(path, 1):
@@ -141,6 +140,9 @@ class Recording:
     def _media(self) -> MediaType:
         """Return the media that the server accepted."""
         asked = {name.lower(): MediaType[name] for name in self.recorded_options["params"]}
+        everything = MediaType(0)
+        for medium in asked.values():
+            everything |= medium
         found = MediaType(0)
         for number, line in _lines(self.path):
             with _checked(self.path, number):
@@ -150,7 +152,7 @@ class Recording:
                     endpoint = line.get("e") if accepted else None
                     found |= asked.get(str(endpoint), MediaType(0))
                     if endpoint == "all" or len(found) == len(asked):
-                        return functools.reduce(operator.or_, asked.values(), MediaType(0))
+                        return everything
         return found
 
     def _meeting(self) -> Iterator[MeetingItem]:
