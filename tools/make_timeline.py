@@ -134,8 +134,8 @@ def _told(item: object) -> Iterator[str]:
             yield f"ReconnectScheduled: try {number} in {delay_s:g} s"
         case StreamResumed(attempts=attempts):
             yield f"StreamResumed after {attempts} tries"
-        case Gap(media=MediaType(name=str(name))):
-            yield f"Gap of {name.lower()}"
+        case Gap(media=MediaType() as medium):
+            yield f"Gap of {str(medium.name).lower()}"
         case _:
             pass
 

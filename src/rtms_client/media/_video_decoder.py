@@ -34,7 +34,7 @@ class VideoDecoder:
 
     def __init__(self) -> None:
         self._av = load("av", "decoding video", "av")
-        self.failed = 0
+        self.failed: int = 0
         self._gate = KeyFrameGate()
         self._kind: MediaCodec | None = None
         self._codec: Any = None

@@ -64,6 +64,9 @@ class StreamSession(SessionSteps):
         changed: Whether `phase` or `next_deadline` may have changed; the shell resets it.
     """
 
+    options: SessionOptions
+    changed: bool
+
     def __init__(
         self,
         info: StreamInfo,

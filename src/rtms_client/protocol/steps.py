@@ -68,7 +68,7 @@ class SessionSteps:
         cipher: PayloadCipher | None = None,
     ) -> None:
         self.info = info
-        self.options = options
+        self.options: SessionOptions = options
         self.actions: list[Action] = []
         self.error: RTMSError | None = None
         self.stop_reason: StopReason | None = None
