@@ -103,6 +103,7 @@ METRICS: Final[tuple[Metric, ...]] = (
     _core("interruptions", "{interruption}", "Connections that broke."),
     _core("reconnects", "{reconnect}", "Connections that came back."),
     _core("reconnect_attempts", "{attempt}", "Tries to bring a connection back."),
+    _core("restarts", "{restart}", "Streams that the server ended and that were started again."),
     _core("gaps", "{gap}", "Places where items are missing for everybody."),
     _core("flaws", "{frame}", "Frames with a defect, delivered all the same.", "rtms.flaw"),
     _buffer("items", "{item}", "Items waiting for their consumer."),
