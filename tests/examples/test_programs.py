@@ -49,6 +49,18 @@ def test_record_audio(zoom: Zoom, tmp_path: Path) -> None:
     assert all(18 < length < 25 for length in seconds.values())  # Ada begins at 0.6 s
 
 
+def test_record_meeting(zoom: Zoom, tmp_path: Path) -> None:
+    """Sound, text and movie are there, and who spoke for how long."""
+    media = MediaType.AUDIO | MediaType.VIDEO | MediaType.SHARE | MediaType.TRANSCRIPT
+    event = started(zoom, tmp_path / "started.json", media)
+    result = run("record_meeting.py", event, tmp_path / "out", "--fake", zoom.ca_file)
+    assert result.stderr == ""
+    lines = result.stdout.splitlines()
+    assert "video.mp4: video with sound" in lines
+    assert "captions.srt: 9 captions with speakers" in lines
+    assert [line for line in lines if line.startswith("Grace spoke for 9.")]
+
+
 def test_callbacks(zoom: Zoom, tmp_path: Path) -> None:
     """Two streams at once, and a sum at the end."""
     events = [started(zoom, tmp_path / f"{number}.json", TALK) for number in range(2)]

@@ -1,5 +1,6 @@
 """The movies of a recording, of camera and screen, written as far as their sound is certain."""
 
+from collections import deque
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Final
@@ -25,7 +26,7 @@ from ._wav import WavFile
 __all__ = ["Movies"]
 
 _WAIT_MS: Final = 2000
-"""Sound that comes in time comes within this."""
+"""The connections of sound and pictures may differ by this, by the local clock."""
 _REPLAY_MS: Final = 5000
 """What the server buffered comes within this, once the connection is there."""
 _STEP_MS: Final = 30_000
@@ -41,6 +42,8 @@ class _Shown:
     movie: Movie | None = None
     source: UserId | None = None
     last_ms: int = 0
+    arrived_ms: int = 0
+    """Local time of the last picture."""
     dark: bool = False
     unusable: int = 0
     """Pictures before a movie could begin."""
@@ -73,8 +76,10 @@ class Movies:
         self._hold_until_ms: int | None = 0
         """Local time; `None` while nobody knows."""
         self._began = False
+        self._lengths: deque[tuple[int, int]] = deque()
+        """Local times, with the length of the session then."""
 
-    def write(self, frame: VideoFrame | ShareFrame, at_ms: int) -> str | None:
+    def write(self, frame: VideoFrame | ShareFrame, at_ms: int, now_ms: int) -> str | None:
         """Take a picture; returns the name of its movie, or `None` when it is in none."""
         medium = "video" if isinstance(frame, VideoFrame) else "share"
         shown = self._shown[medium]
@@ -88,7 +93,8 @@ class Movies:
             shown.movie = Movie(path, frame, self._audio)
         if not shown.movie.write(frame, at_ms):
             return None
-        shown.source, shown.last_ms, shown.dark = frame.user_id, at_ms, False
+        shown.source, shown.dark = frame.user_id, False
+        shown.last_ms, shown.arrived_ms = at_ms, now_ms
         return shown.movie.path.name
 
     def notice(self, event: StreamItem, at_ms: int | None, now_ms: int) -> None:
@@ -124,15 +130,22 @@ class Movies:
         Raises:
             OSError: A file cannot be written.
         """
-        if self._hold_until_ms is None or now_ms < self._hold_until_ms:
+        self._lengths.append((now_ms, length_ms))
+        while len(self._lengths) > 1 and self._lengths[1][0] <= now_ms - _WAIT_MS:
+            self._lengths.popleft()
+        then_ms, limit_ms = self._lengths[0]
+        if then_ms > now_ms - _WAIT_MS or not self._certain(now_ms):
             return
-        limit_ms = length_ms - _WAIT_MS
         camera = self._shown["video"]
-        if limit_ms - camera.last_ms > _DARK_AFTER_MS:
+        if min(limit_ms - camera.last_ms, now_ms - camera.arrived_ms) > _DARK_AFTER_MS:
             self._darken(camera, camera.last_ms + _DARK_AFTER_MS)
         for movie in self._movies():
             if limit_ms > movie.position_ms:
                 movie.advance(min(limit_ms, movie.position_ms + _STEP_MS))
+
+    def _certain(self, now_ms: int) -> bool:
+        """Tell whether what the server buffered must have come."""
+        return self._hold_until_ms is not None and now_ms >= self._hold_until_ms
 
     def close(self, length_ms: int) -> None:
         """Complete the files."""

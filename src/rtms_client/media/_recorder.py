@@ -63,8 +63,8 @@ class Recorder:
         join_pause_ms: See `CaptionFile`.
         movie: Also write movies with the mixed audio, ``video.mkv`` and ``share.mkv`` or ``.mp4``
             (always for PNG). They take the place of ``video.h264``, ``share.h264`` and stills of
-            the camera, begin with the session, and are two or three seconds behind; after an
-            interruption five more.
+            the camera, begin with the session, and are two or three seconds behind; at the start
+            and after an interruption five more.
         filler: What movies show while there is no picture: ``"black"`` or the ``"last"`` one.
         now_ms: Local Unix time in milliseconds.
 
@@ -287,7 +287,7 @@ class Recorder:
         if self._movies is not None:
             if at_ms is None:
                 return self._leave_out("pictures with an impossible time")
-            name = self._movies.write(frame, at_ms)
+            name = self._movies.write(frame, at_ms, self._now_ms())
             if isinstance(frame, VideoFrame) or frame.format.codec == MediaCodec.H264:
                 return name
         writer = self._video if isinstance(frame, VideoFrame) else self._share
