@@ -30,8 +30,10 @@ _BOX_WIDTH: Final = 256
 _GAP: Final = 46
 _PORT: Final = 22  # between two edges on the same side of a box
 _LETTER: Final = 6.2  # how wide one is on average in a label
-_LANE: Final = 15  # between two such edges
-_RAIL: Final = 210  # distance of the line that leads to the last state
+_LANE: Final = 11  # between two such edges
+_RAIL: Final = 24  # from the longest label to the line that leads to the last state
+_BESIDE: Final = 26  # letters of a label beside that line
+_LEGEND: Final = 470
 
 
 @attrs.frozen
@@ -79,6 +81,12 @@ class _Machine:
         labels = [len(cause.description) for arc in self._arcs for cause in arc.causes]
         self._label = 14 + max(labels, default=0) * _LETTER  # room in front of the boxes
         self._left = self._label + lanes * _LANE + 12 if lanes else 8
+        beside = [
+            _BESIDE if len(causes) > 1 else len(causes[0].description)
+            for (source, target), causes in self._edges.items()
+            if target is self._states[-1] and self._place(source) < len(self._states) - 2
+        ]
+        self._rail = 10 + max(beside, default=0) * _LETTER + _RAIL
 
     def draw(self) -> str:
         """Return the picture."""
@@ -97,7 +105,8 @@ class _Machine:
         self._canvas.text(self._left, y, "caused by the server", "dg-small dg-remote")
         self._canvas.text(self._left + 132, y, "caused by this side or the network", "dg-small")
         self._canvas.text(self._left + 346, y, "in a box: no change", "dg-small")
-        return self._canvas.svg(self._left + _BOX_WIDTH + _RAIL + 16, y + 14)
+        width = max(_BOX_WIDTH + self._rail + 16, _LEGEND)
+        return self._canvas.svg(self._left + width, y + 14)
 
     def _place(self, state: enum.Enum) -> int:
         return self._states.index(state)
@@ -169,14 +178,14 @@ class _Machine:
     ) -> None:
         start, end = self._rows[source], self._rows[target]
         right = self._left + _BOX_WIDTH
-        rail = right + _RAIL
+        rail = right + self._rail
         self._canvas.line(
             [(right, start.middle), (rail, start.middle), (rail, end.middle)], head=False
         )
         self._canvas.line([(rail, end.middle), (right, end.middle)], head=True)
         self._canvas.causes(right + 10, start.middle - 7, causes[:1], 30)
         if len(causes) > 1:
-            self._canvas.causes(right + 10, start.middle + 16, causes[1:], 26)
+            self._canvas.causes(right + 10, start.middle + 16, causes[1:], _BESIDE)
 
     def _draw_arc(self, arc: _Arc) -> None:
         start, end = self._port(arc.source, arc), self._port(arc.target, arc)

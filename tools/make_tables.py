@@ -250,9 +250,9 @@ def _exceptions() -> str:
 
 def _codes(table: Mapping[int, codes.Explanation]) -> str:
     return _markdown(
-        ("code", "name", "meaning", "what to do", "retry"),
+        ("code", "meaning", "what to do", "retry"),
         (
-            (code, f"`{one.name}`", one.meaning, one.advice, one.retry.value)
+            (f"{code}<br>`{one.name}`", one.meaning, one.advice, one.retry.value)
             for code, one in sorted(table.items())
         ),
     )

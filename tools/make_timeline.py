@@ -159,7 +159,7 @@ def run() -> Run:
 # --- the picture ---------------------------------------------------------------------------------
 
 _LEFT: Final = 96
-_SECOND: Final = 46
+_SECOND: Final = 40
 _LANE: Final = 34
 _TOP: Final = 34
 
