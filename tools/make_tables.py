@@ -22,6 +22,7 @@ import rtms_client
 from rtms_client import codes, config, exceptions
 from rtms_client._runtime.buffers import BufferStatistics
 from rtms_client.enums import OpenIntEnum
+from rtms_client.event_socket import EventSocketOptions
 from rtms_client.protocol import CoreStatistics
 
 __all__ = ["TABLES", "table"]
@@ -135,6 +136,30 @@ def _reconnect_policy() -> str:
     )
 
 
+def _defaults(kind: type[attrs.AttrsInstance]) -> str:
+    """Return the fields of options with their defaults."""
+    docs, default = _field_docs(kind), kind()
+
+    def shown(value: object) -> str:
+        match value:
+            case config.ReconnectPolicy(attempts=attempts):
+                return f"{attempts} tries"
+            case config.BufferLimits(max_items=items, max_bytes=size):
+                return f"{_size(items)} items, {_size(size)}"
+            case float():
+                return f"{value:,g}"
+            case _:
+                return f"`{value}`"
+
+    return _markdown(
+        (f"`{kind.__name__}`", "default", "meaning"),
+        (
+            (f"`{name}`", shown(getattr(default, name)), _linked(docs.get(name, "")))
+            for name in attrs.fields_dict(kind)
+        ),
+    )
+
+
 def _reconnect_waits() -> str:
     """Return when tries that all fail at once fall, at the earliest and at the latest."""
 
@@ -230,7 +255,7 @@ def _audio() -> str:
 def _tree(kind: type[exceptions.RTMSError], depth: int = 0) -> Iterator[tuple[str, str, str]]:
     """Go through the exceptions, parents first."""
     summary = (kind.__doc__ or "").split("\n\n", 1)[0]
-    indent = "&emsp;" * depth + ("↳&nbsp;" if depth else "")
+    indent = "&nbsp;" * 5 * depth + ("↳&nbsp;" if depth else "")
     yield (
         f"{indent}{_role(kind.__name__)}",
         _linked(" ".join(summary.split())),
@@ -308,6 +333,8 @@ TABLES: Final[Mapping[str, Callable[[], str]]] = {
     "audio": _audio,
     "reconnect-policy": _reconnect_policy,
     "reconnect-waits": _reconnect_waits,
+    "restart-policy": lambda: _defaults(config.RestartPolicy),
+    "event-socket": lambda: _defaults(EventSocketOptions),
     "reconnect-statuses": _reconnect_statuses,
     "webhook-answers": _webhook_answers,
     "exceptions": _exceptions,
