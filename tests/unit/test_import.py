@@ -39,3 +39,9 @@ def test_plain_import_loads_no_dependency_but_the_declared(loaded: set[str]) -> 
     outside = {name.partition(".")[0] for name in loaded} - sys.stdlib_module_names
     outside -= {name.partition(".")[0] for name in _loaded_by("sys")}  # of the environment itself
     assert outside <= {"attr", "attrs", "rtms_client", "typing_extensions", "websockets"}
+
+
+def test_media_loads_nothing_optional() -> None:
+    """What needs a package of an extra imports it when it is used."""
+    optional = {"PIL", "av", "numpy"} - _loaded_by("sys")
+    assert optional & _loaded_by("rtms_client.media") == set()

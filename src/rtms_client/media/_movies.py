@@ -26,9 +26,11 @@ from ._wav import WavFile
 __all__ = ["Movies"]
 
 _WAIT_MS: Final = 2000
-"""The connections of sound and pictures may differ by this, by the local clock."""
+"""The connections of sound and pictures may differ by this."""
 _REPLAY_MS: Final = 5000
 """What the server buffered comes within this, once the connection is there."""
+_STALL_MS: Final = 600
+"""Longer pauses between two calls do not count: nothing was read while the process stood still."""
 _STEP_MS: Final = 30_000
 """Session time that is written at once, so that the event loop is not held up."""
 _DARK_AFTER_MS: Final = 5000
@@ -43,7 +45,7 @@ class _Shown:
     source: UserId | None = None
     last_ms: int = 0
     arrived_ms: int = 0
-    """Local time of the last picture."""
+    """When the last picture came."""
     dark: bool = False
     unusable: int = 0
     """Pictures before a movie could begin."""
@@ -74,12 +76,18 @@ class Movies:
         self._filler: Filler = filler
         self._shown = {"video": _Shown(), "share": _Shown()}
         self._hold_until_ms: int | None = 0
-        """Local time; `None` while nobody knows."""
+        """In the terms of `_now_ms`; `None` while nobody knows."""
         self._began = False
+        self._now_ms = self._called_ms = 0
+        """Time that passed while items were read, and local time of the last call."""
+        self._sound_ms = 0
+        """Time of the newest sound in the session."""
+        self._heard_ms = -_WAIT_MS
+        """When sound came last."""
         self._lengths: deque[tuple[int, int]] = deque()
-        """Local times, with the length of the session then."""
+        """Times, with the length of the session then."""
 
-    def write(self, frame: VideoFrame | ShareFrame, at_ms: int, now_ms: int) -> str | None:
+    def write(self, frame: VideoFrame | ShareFrame, at_ms: int) -> str | None:
         """Take a picture; returns the name of its movie, or `None` when it is in none."""
         medium = "video" if isinstance(frame, VideoFrame) else "share"
         shown = self._shown[medium]
@@ -94,13 +102,17 @@ class Movies:
         if not shown.movie.write(frame, at_ms):
             return None
         shown.source, shown.dark = frame.user_id, False
-        shown.last_ms, shown.arrived_ms = at_ms, now_ms
+        shown.last_ms, shown.arrived_ms = at_ms, self._now_ms
         return shown.movie.path.name
 
-    def notice(self, event: StreamItem, at_ms: int | None, now_ms: int) -> None:
+    def hear(self, at_ms: int) -> None:
+        """Take note that sound came; while it flows, pictures do not overtake it."""
+        self._sound_ms, self._heard_ms = max(self._sound_ms, at_ms), self._now_ms
+
+    def notice(self, event: StreamItem, at_ms: int | None) -> None:
         """Take note of what happens to cameras, screens and the connection."""
         if not self._began:
-            self._began, self._hold_until_ms = True, now_ms + _REPLAY_MS
+            self._began, self._hold_until_ms = True, self._now_ms + _REPLAY_MS
         match event:
             case VideoStopped(participants=people) | ParticipantLeft(participants=people):
                 if any(person.user_id == self._shown["video"].source for person in people):
@@ -110,7 +122,7 @@ class Movies:
             case StreamInterrupted(media=media) if media in _CONCERNS_SOUND:
                 self._hold_until_ms = None
             case StreamResumed(media=media) if media in _CONCERNS_SOUND:
-                self._hold_until_ms = now_ms + _REPLAY_MS
+                self._hold_until_ms = self._now_ms + _REPLAY_MS
             case _:
                 pass
 
@@ -130,22 +142,26 @@ class Movies:
         Raises:
             OSError: A file cannot be written.
         """
-        self._lengths.append((now_ms, length_ms))
-        while len(self._lengths) > 1 and self._lengths[1][0] <= now_ms - _WAIT_MS:
+        self._now_ms += min(max(now_ms - self._called_ms, 0), _STALL_MS)
+        self._called_ms = now_ms
+        self._lengths.append((self._now_ms, length_ms))
+        while len(self._lengths) > 1 and self._lengths[1][0] <= self._now_ms - _WAIT_MS:
             self._lengths.popleft()
         then_ms, limit_ms = self._lengths[0]
-        if then_ms > now_ms - _WAIT_MS or not self._certain(now_ms):
+        if then_ms > self._now_ms - _WAIT_MS or not self._certain():
             return
+        if self._now_ms - self._heard_ms < _WAIT_MS:
+            limit_ms = min(limit_ms, self._sound_ms)
         camera = self._shown["video"]
-        if min(limit_ms - camera.last_ms, now_ms - camera.arrived_ms) > _DARK_AFTER_MS:
+        if min(limit_ms - camera.last_ms, self._now_ms - camera.arrived_ms) > _DARK_AFTER_MS:
             self._darken(camera, camera.last_ms + _DARK_AFTER_MS)
         for movie in self._movies():
             if limit_ms > movie.position_ms:
                 movie.advance(min(limit_ms, movie.position_ms + _STEP_MS))
 
-    def _certain(self, now_ms: int) -> bool:
+    def _certain(self) -> bool:
         """Tell whether what the server buffered must have come."""
-        return self._hold_until_ms is not None and now_ms >= self._hold_until_ms
+        return self._hold_until_ms is not None and self._now_ms >= self._hold_until_ms
 
     def close(self, length_ms: int) -> None:
         """Complete the files."""

@@ -170,7 +170,7 @@ class Recorder:
                 pass
         now_ms = self._now_ms()
         if self._movies is not None:
-            self._movies.notice(item, at_ms, now_ms)
+            self._movies.notice(item, at_ms)
         line = self._encoder.encode(item, at_ms=at_ms, received_ms=now_ms, file=file)
         # A lone surrogate, which JSON can express and UTF-8 cannot, becomes its JSON escape.
         self._lines.write(f"{line}\n".encode("utf-8", "backslashreplace"))
@@ -280,6 +280,8 @@ class Recorder:
     def _write_audio(self, frame: AudioFrame, at_ms: int | None) -> str | None:
         if at_ms is None:
             return self._leave_out("audio packets with an impossible time")
+        if self._movies is not None:
+            self._movies.hear(at_ms)
         return self._audio.write(frame, at_ms) or self._leave_out(self._audio.problem)
 
     def _write_picture(self, frame: VideoFrame | ShareFrame, at_ms: int | None) -> str | None:
@@ -287,7 +289,7 @@ class Recorder:
         if self._movies is not None:
             if at_ms is None:
                 return self._leave_out("pictures with an impossible time")
-            name = self._movies.write(frame, at_ms, self._now_ms())
+            name = self._movies.write(frame, at_ms)
             if isinstance(frame, VideoFrame) or frame.format.codec == MediaCodec.H264:
                 return name
         writer = self._video if isinstance(frame, VideoFrame) else self._share

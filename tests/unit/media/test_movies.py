@@ -44,9 +44,9 @@ class Studio:
 
     def later(self, ms: int = 6000) -> None:
         """Let time pass."""
-        self.recorder.flush()
-        self.now_ms += ms
-        self.recorder.flush()
+        for _ in range(ms // 500):
+            self.now_ms += 500
+            self.recorder.flush()
 
     def sound(self, until_ms: int) -> None:
         """Let Ada speak until then."""
@@ -250,11 +250,39 @@ def test_a_movie_that_begins_late_catches_up_in_steps(
     studio.write(audio(0), audio(10_000))
     studio.later()
     studio.write(share(10_000, still("red"), format=JPG))
-    studio.later()
+    studio.later(1000)
     [*_, movie, _, _] = studio.recorder.files()
     assert (movie.path.name, movie.duration_ms) == ("share.mkv", 2000)
     studio.close()
     assert watch(studio.folder / "share.mkv")[-2:] == [(9000, 64, 48, 0), (10_000, 64, 48, 76)]
+
+
+def test_sound_that_lags_behind(studio: Studio) -> None:
+    """As long as sound flows, pictures wait for it, however far they are ahead."""
+    studio.write(*(video(at_ms, KEY) for at_ms in range(0, 9000, 1000)))
+    for until_ms in range(500, 4500, 500):
+        studio.sound(until_ms)
+        studio.later(1000)
+    [*_, movie, _] = studio.recorder.files()
+    assert movie.duration_ms == 3980
+    studio.later(2500)
+    [*_, movie, _] = studio.recorder.files()
+    assert movie.duration_ms == 8000
+    studio.close()
+    assert heard(movie.path)[0][: 16 * 4000] == [1000] * 16 * 4000
+
+
+def test_a_process_that_stood_still(studio: Studio) -> None:
+    """Time in which nothing was read does not make sound certain."""
+    studio.sound(1000)
+    studio.write(video(0, KEY))
+    studio.now_ms += 60_000
+    studio.recorder.flush()
+    [*_, movie, _] = studio.recorder.files()
+    assert movie.duration_ms == 0
+    assert not movie.path.exists()
+    studio.close()
+    assert heard(movie.path)[0] == [1000] * 16_000
 
 
 def test_waiting_pictures_are_bounded(studio: Studio, monkeypatch: pytest.MonkeyPatch) -> None:
