@@ -82,7 +82,9 @@ async def browser(folder: Path) -> AsyncIterator[Page]:
             async with session.get(url) as response:
                 tabs = [one for one in json.loads(await response.text()) if one["type"] == "page"]
             async with session.ws_connect(tabs[0]["webSocketDebuggerUrl"]) as socket:
-                yield Page(socket)
+                page = Page(socket)
+                await page.call("Page.enable")
+                yield page
     finally:
         process.terminate()
         await process.wait()

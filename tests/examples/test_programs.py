@@ -125,11 +125,12 @@ def test_image_model(zoom: Zoom, tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(150)
 def test_pipecat(zoom: Zoom, tmp_path: Path) -> None:
     """A pipeline of Pipecat gets the audio and the captions, and ends with the meeting."""
     pytest.importorskip("pipecat", reason="the group integrations is not installed")
     event = started(zoom, tmp_path / "started.json", MediaType.AUDIO | MediaType.TRANSCRIPT)
-    result = run("pipecat_source.py", event, "--fake", zoom.ca_file)
+    result = run("pipecat_source.py", event, "--fake", zoom.ca_file, timeout_s=120)
     lines = result.stdout.splitlines()
     assert len(lines) == 10, result.stderr
     assert lines[0] == "16778240: Good morning, Grace. Let me share my screen."
@@ -137,11 +138,12 @@ def test_pipecat(zoom: Zoom, tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(300)
 def test_speech_to_text_by_pocketsphinx(zoom: Zoom, tmp_path: Path) -> None:
     """A real recogniser hears both speakers, and nothing is dropped although it takes its time."""
     pytest.importorskip("pocketsphinx", reason="the group integrations is not installed")
     event = started(zoom, tmp_path / "started.json", MediaType.AUDIO)
-    result = run("speech_to_text.py", event, "--fake", zoom.ca_file, timeout_s=55)
+    result = run("speech_to_text.py", event, "--fake", zoom.ca_file, timeout_s=280)
     assert result.stderr == "0 packets dropped\n"
     assert "Ada: the release notes" in result.stdout
     assert len(result.stdout.splitlines()) == 9
