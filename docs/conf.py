@@ -68,7 +68,7 @@ _FOREIGN = "|".join(
 nitpick_ignore_regex = [
     (r"py:.*", rf"({_FOREIGN})(\..*)?"),
     (r"py:.*", "|".join(sorted(name for name in dir(builtins) if name.isidentifier()))),
-    (r"py:.*", r"(rtms_client\.([\w.]+\.)?)?_?[A-Z]?T(_co|_contra)?"),  # type variables
+    (r"py:.*", r"(rtms_client\.([\w.]+\.)?)?_?([A-Z]\w*)?T(_co|_contra)?"),  # type variables
     (r"py:.*", r"rtms_client\.stream\.[A-Z]\w+Callback"),
     (r"py:obj", r".*"),  # the default role: names and values of all kinds
     (r"py:.*", r"rtms_client\.protocol\.machine\.(State|Cause)"),
@@ -150,7 +150,7 @@ def _restore_plain(
 
 
 _NOT_FOR_CALLERS = re.compile(
-    r"rtms_client\.(RTMSStream|ItemIterator|testing\.Fake(Stream|Connection|EventConnection))"
+    r"rtms_client\.(RTMSStream|ItemIterator|portal\.Portal\w*|testing\.Fake(Stream|Connection|EventConnection))"
 )
 
 

@@ -32,6 +32,7 @@ from rtms_client.exceptions import InvalidParameters, InvalidState
 from rtms_client.manager import Arbiter, ClientStatistics, HookMethods, keep_all
 from rtms_client.manager._hooks import Hooks
 from rtms_client.manager._shell import StreamManager
+from rtms_client.portal import Portal
 from rtms_client.protocol import EventSubscription
 from rtms_client.protocol.options import check_subscriptions
 from rtms_client.protocol.reconnect import ReconnectHook
@@ -233,6 +234,13 @@ class RTMSClient(CallbackMethods, HookMethods):
                 "deadline_s", f"expected more than 0, got {deadline_s}", "use close() to end now"
             )
         await self._manager.drain(deadline_s)
+
+    def in_background(self) -> Portal:
+        """Return a portal that runs this client in a thread, for programs without asyncio.
+
+        Enter it with ``with``, instead of ``async with client``; see `rtms_client.portal`.
+        """
+        return Portal(self)
 
     def observe(self, make: Callable[[RTMSStream], StreamObserver]) -> None:
         """Let observers be told what happens to the streams, those that are open included.

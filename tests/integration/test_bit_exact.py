@@ -1,9 +1,12 @@
 """What the server sent is what every kind of consumer gets: all of it, in order, once."""
 
+import asyncio
+import time
 from collections.abc import Iterable
 from itertools import pairwise
 from typing import Any, Final
 
+import attrs
 import pytest
 from tests.integration.support import client_for, collect, info_of, until
 
@@ -17,6 +20,7 @@ from rtms_client import (
     RTMSStream,
     SampleRate,
     ShareParams,
+    StreamInfo,
     TranscriptParams,
     VideoParams,
 )
@@ -96,11 +100,54 @@ async def deliver(
         everything = await collect(merged)
     found["merged"] = [item for item in everything if isinstance(item, MediaFrame)]
     assert_increasing(everything)
+    found |= await deliver_to_threads(name, params, script, count, unified=unified, product=product)
     for consumer, items in found.items():
-        assert items == found["iterator"], consumer
+        assert unnumbered(items) == unnumbered(found["iterator"]), consumer
     assert_increasing(found["iterator"])
     assert server.violations == []
     return found["iterator"]
+
+
+async def deliver_to_threads(
+    name: str,
+    params: object,
+    script: MeetingScript,
+    count: int,
+    *,
+    unified: bool,
+    product: Product,
+) -> dict[str, list[Item]]:
+    """Play the meeting again, for a client in the background; give what plain loops get.
+
+    Raises:
+        AssertionError: They did not get it in order.
+    """
+    async with FakeRTMSServer(script, pace=None, epoch_ms=EPOCH_MS, product=product) as server:
+        client = client_for(server, unified=unified, **{name: params})
+
+        def consume(info: StreamInfo) -> tuple[list[Item], list[Item]]:
+            with client.in_background() as portal:
+                stream = portal.stream(info)
+                merged, single = iter(stream), getattr(stream, name)()
+                with stream:
+                    first = [next(single) for _ in range(count // 2)]
+                    while sum(stream.statistics().core.frames.values()) < count:
+                        time.sleep(0.0001)
+            return [*first, *single], [*merged]
+
+        single, everything = await asyncio.to_thread(consume, info_of(server))
+    assert_increasing(single)
+    assert_increasing(everything)
+    assert server.violations == []
+    return {
+        "plain iterator": single,
+        "plain merged": [item for item in everything if isinstance(item, MediaFrame)],
+    }
+
+
+def unnumbered(items: Iterable[Item]) -> list[Item]:
+    """Leave out the sequence numbers, which depend on what came in between."""
+    return [attrs.evolve(item, sequence=0) for item in items]
 
 
 def assert_increasing(items: Iterable[Item]) -> None:

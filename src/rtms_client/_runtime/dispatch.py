@@ -6,8 +6,7 @@ import threading
 from collections import deque
 from collections.abc import Awaitable, Callable
 from concurrent.futures import Executor, ThreadPoolExecutor
-from time import monotonic
-from typing import Any, Final, TypeAlias, cast
+from typing import Any, TypeAlias, cast
 
 from rtms_client._runtime.buffers import EndOfStream, Mailbox
 from rtms_client._runtime.hooks import is_own_cancellation
@@ -19,9 +18,6 @@ __all__ = ["Callback", "CallbackRunner", "callback_name", "is_async"]
 
 Callback: TypeAlias = Callable[[Any, Any], Awaitable[None] | None]
 """Called with an item and the stream; may be a coroutine function."""
-
-_BATCH: Final = 2048  # one turn of the event loop brings some hundred frames
-_BATCH_BYTES: Final = 1024 * 1024
 
 
 def callback_name(callback: Callable[..., object]) -> str:
@@ -97,13 +93,7 @@ class CallbackRunner:
 
     async def _call_in_thread(self, item: Item, thread: Executor) -> None:
         """Call with everything that waits, up to a batch: one hop to the thread for all."""
-        batch, size, now = [item], 0, monotonic()
-        while len(batch) < _BATCH and size < _BATCH_BYTES:
-            more = self._mailbox.pop(now)
-            if more is None:
-                break
-            batch.append(more)
-            size += getattr(more, "size", 0)
+        batch = self._mailbox.batch(item)
         await asyncio.get_running_loop().run_in_executor(thread, self._call_all, batch)
         while self._results:
             await self._finish(self._results.popleft())

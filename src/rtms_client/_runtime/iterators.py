@@ -1,5 +1,6 @@
 """Iterators over a mailbox: classes, because an abandoned async generator is finalized late."""
 
+from collections.abc import Sequence
 from typing import Generic, Self, TypeVar, cast
 
 from rtms_client._runtime.buffers import EndOfStream, Hub, Mailbox
@@ -44,6 +45,52 @@ class ItemIterator(Generic[T_co]):
             return cast("T_co", await mailbox.get())
         except EndOfStream:
             raise StopAsyncIteration from None
+
+    async def batch(self) -> list[T_co]:
+        """Return what waits, up to some thousand items or about 1 MiB; waits for the first one.
+
+        For consumers that hand items on, to a thread for instance. Cancelling loses nothing.
+
+        Returns:
+            At least one item; an empty list after a normal end of the stream.
+
+        Raises:
+            RTMSError: The stream ended abnormally.
+            InvalidState: Another task is waiting on this iterator.
+        """
+        if self._mailbox is None:
+            return []
+        try:
+            first = await self._mailbox.get()
+        except EndOfStream:
+            return []
+        return cast("list[T_co]", self._mailbox.batch(first))
+
+    def take(self) -> list[T_co]:
+        """Return what waits, like `batch`, but without waiting.
+
+        Raises:
+            RTMSError: The stream ended abnormally and nothing waits.
+        """
+        if self._mailbox is None:
+            return []
+        items = self._mailbox.batch()
+        if not items:
+            self._mailbox.raise_error()
+        return cast("list[T_co]", items)
+
+    def give_back(self, items: Sequence[Item]) -> None:
+        """Give back items of `batch` or `take` that were not used, so that they come next.
+
+        Args:
+            items: The last ones that were returned, in order.
+        """
+        if self._mailbox is not None:
+            self._mailbox.give_back(items)
+
+    def close(self) -> None:
+        """Stop reading; may be called more than once."""
+        self._release()
 
     async def aclose(self) -> None:
         """Stop reading; may be called more than once."""

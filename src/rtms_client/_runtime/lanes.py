@@ -302,6 +302,18 @@ class Lane:
             self._after = None
         return first
 
+    def give_back(self, item: Item, now: float) -> None:
+        """Put an item that was popped in front of what waits, over the bounds if need be."""
+        if self._before is not None:
+            self._items.appendleft((self._before.gap(self.key, self.consumer), 0, now))
+            self._before = None
+        if self._held is not None:
+            self._items.appendleft(self._held)
+            self._held = None
+        size: int = getattr(item, "size", 0)
+        self._items.appendleft((item, size, now))
+        self.bytes += size
+
     def lag_s(self, now: float) -> float:
         """Return how long the oldest item has been waiting; 0 when none is."""
         try:
