@@ -2,7 +2,8 @@
 
 import bisect
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from itertools import pairwise
 from typing import Final
 
 import attrs
@@ -22,6 +23,10 @@ __all__ = ["Attendee", "Speakers", "Turn"]
 _MAX_TURNS: Final = 100_000
 _MAX_ATTENDEES: Final = 10_000
 _PAUSE_MS: Final = 500
+
+
+def _time(change: tuple[int, UserId | None]) -> int:
+    return change[0]
 
 
 @attrs.frozen(kw_only=True)
@@ -69,6 +74,7 @@ class Speakers:
         self._open: dict[Speaker, Turn] = {}
         self._heard_until: dict[Speaker, int] = {}
         self._changes: list[tuple[int, UserId | None]] = []
+        self._mixed: deque[tuple[int, int]] = deque(maxlen=_MAX_TURNS)
         self._newest_ms = 0
 
     def add(self, item: StreamItem) -> None:
@@ -80,7 +86,7 @@ class Speakers:
                 at_ms = item.timestamp_ms or self._newest_ms
                 if user_id is not None:
                     self._learn((None, user_id), name)
-                bisect.insort(self._changes, (at_ms, user_id), key=lambda change: change[0])
+                bisect.insort(self._changes, (at_ms, user_id), key=_time)
                 del self._changes[:-_MAX_TURNS]
             case ParticipantJoined(participants=people):
                 for person in people:
@@ -118,10 +124,8 @@ class Speakers:
         self._newest_ms = max(self._newest_ms, end_ms)
         key = speaker_key(frame)
         if key is None:
-            user_id = self.at(start_ms)
-            if user_id is None:
-                return
-            key = (None, user_id)
+            self._mix(start_ms, end_ms)
+            return
         known = self._learn(key, frame.user_name)
         if known is None:
             return
@@ -142,15 +146,52 @@ class Speakers:
             self._turns.append(turn)
         self._open[key] = Turn(channel_id=key[0], user_id=key[1], start_ms=start_ms, end_ms=end_ms)
 
+    def _mix(self, start_ms: int, end_ms: int) -> None:
+        """Remember mixed audio; whose it is may only be told later, on another connection."""
+        last = self._mixed[-1] if self._mixed else None
+        if last is not None and start_ms <= last[1]:
+            self._mixed[-1] = (last[0], max(last[1], end_ms))
+        else:
+            self._mixed.append((start_ms, end_ms))
+
+    def _parts(self) -> Iterator[Turn]:
+        """Yield mixed audio, cut where the active speaker changes."""
+        for start_ms, end_ms in self._mixed:
+            first = bisect.bisect_right(self._changes, start_ms, key=_time)
+            last = bisect.bisect_left(self._changes, end_ms, key=_time)
+            cuts = [start_ms, *map(_time, self._changes[first:last]), end_ms]
+            for begin_ms, stop_ms in pairwise(cuts):
+                user_id = self.at(begin_ms)
+                if user_id is not None and begin_ms < stop_ms:
+                    yield Turn(user_id=user_id, start_ms=begin_ms, end_ms=stop_ms)
+
     @property
     def attendees(self) -> Mapping[Speaker, Attendee]:
         """Everybody who was seen or heard, by channel and user id."""
-        return dict(self._attendees)
+        found = dict(self._attendees)
+        for part in self._parts():
+            key = (None, part.user_id)
+            known = found.get(key, Attendee(user_id=part.user_id))
+            talk_ms = known.talk_ms + part.end_ms - part.start_ms
+            found[key] = attrs.evolve(known, talk_ms=talk_ms)
+        return found
 
     @property
     def turns(self) -> list[Turn]:
         """Who spoke when, in the order of the starts."""
-        return sorted([*self._turns, *self._open.values()], key=lambda turn: turn.start_ms)
+        mixed: list[Turn] = []
+        for part in self._parts():
+            last = mixed[-1] if mixed else None
+            if (
+                last is not None
+                and last.user_id == part.user_id
+                and part.start_ms - last.end_ms <= _PAUSE_MS
+            ):
+                mixed[-1] = attrs.evolve(last, end_ms=part.end_ms)
+            else:
+                mixed.append(part)
+        every = [*self._turns, *self._open.values(), *mixed]
+        return sorted(every, key=lambda turn: turn.start_ms)
 
     def at(self, timestamp_ms: int) -> UserId | None:
         """Return who was the active speaker at a moment.
@@ -161,5 +202,5 @@ class Speakers:
         Returns:
             The user id; `None` when the server had named nobody by then.
         """
-        after = bisect.bisect_right(self._changes, timestamp_ms, key=lambda change: change[0])
+        after = bisect.bisect_right(self._changes, timestamp_ms, key=_time)
         return self._changes[after - 1][1] if after else None

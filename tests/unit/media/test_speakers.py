@@ -69,18 +69,30 @@ def test_leaving_without_a_time() -> None:
 
 
 def test_mixed_audio_belongs_to_the_active_speaker() -> None:
-    """Before anybody is named, it belongs to nobody."""
+    """Even if the server names the speaker later; before anybody is named, it is nobody's."""
     speakers = Speakers()
-    speakers.add(audio(0, user_id=0))
+    for at_ms in (0, 480, 500, 480, 980, 1000, 1500):
+        speakers.add(audio(at_ms, user_id=0))
     speakers.add(speaks(GRACE, 1000))
     speakers.add(speaks(ADA, 500))
     speakers.add(speaks(None, 1500))
-    for at_ms in (499, 500, 999, 1000, 1500):
-        speakers.add(audio(at_ms, user_id=0))
     talk = {who: one.talk_ms for who, one in speakers.attendees.items()}
     assert talk == {(None, GRACE): 20, (None, ADA): 40}
+    assert [(turn.user_id, turn.start_ms - T0, turn.end_ms - T0) for turn in speakers.turns] == [
+        (ADA, 500, 1000),
+        (GRACE, 1000, 1020),
+    ]
     found = [speakers.at(T0 + at_ms) for at_ms in (499, 500, 1200, 1500)]
     assert found == [None, ADA, GRACE, None]
+
+
+def test_an_active_speaker_who_changes_twice_at_once() -> None:
+    """The last word counts, and nobody speaks for no time."""
+    speakers = Speakers()
+    for change in (speaks(GRACE, 10), speaks(ADA, 10)):
+        speakers.add(change)
+    speakers.add(audio(0, user_id=0))
+    assert [(turn.user_id, turn.end_ms - turn.start_ms) for turn in speakers.turns] == [(ADA, 10)]
 
 
 def test_a_change_without_a_time() -> None:
