@@ -1,6 +1,6 @@
 """Show what is on the shared screen to a model: here one that notices a new slide.
 
-    pip install av
+    pip install 'rtms_client[video]'
     export ZOOM_CLIENT_ID=... ZOOM_CLIENT_SECRET=...
     python examples/image_model.py started.json
 
@@ -8,61 +8,29 @@
 ``python -m rtms_client fake-server --event-file started.json --ca-file ca.pem`` in another
 terminal, use the credentials that it shows, and add ``--fake ca.pem``.
 
-`Pictures` decodes H.264, JPEG and PNG with PyAV, one decoder for each participant, and waits for a
-key frame after a gap. The model is a function of an ``av.VideoFrame``, whose ``to_ndarray`` makes
-an array for OpenCV or a network. For cameras instead of the screen, ask for `VideoParams` and loop
-over ``stream.video()``.
+Each participant has a decoder, which waits for a key frame after a gap. The model is a function of
+an ``av.VideoFrame``, whose ``to_ndarray`` makes an array for OpenCV or a network. For cameras
+instead of the screen, ask for `VideoParams` and loop over ``stream.video()``.
 """
 
 import argparse
 import asyncio
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import av
-from av.codec.context import CodecContext
-from av.error import FFmpegError
-from av.video.codeccontext import VideoCodecContext
 
 from rtms_client import (
-    MediaCodec,
     NetworkOptions,
     RTMSClient,
     RTMSError,
-    ShareFrame,
     ShareParams,
-    VideoFrame,
     parse_started,
 )
+from rtms_client.media import VideoDecoder
 
-DECODERS = {MediaCodec.H264: "h264", MediaCodec.JPG: "mjpeg", MediaCodec.PNG: "png"}
 WIDTH, HEIGHT = 64, 36
 A_LOT = 0.04  # share of full brightness by which the picture must change on average
-
-
-class Pictures:
-    """Decodes the frames of one participant."""
-
-    def __init__(self, codec: MediaCodec) -> None:
-        context = CodecContext.create(DECODERS[codec], "r")
-        assert isinstance(context, VideoCodecContext)  # noqa: S101  # for the type checker
-        self._context = context
-        self._waiting = True
-
-    def decode(self, frame: VideoFrame | ShareFrame) -> Iterator[av.VideoFrame]:
-        """Give the pictures of a frame: none before the first key frame, and none of a torn one."""
-        if frame.discontinuity:
-            self._waiting = True
-        if self._waiting and not frame.is_key_frame:
-            return
-        if self._waiting:
-            self._context.flush_buffers()
-        self._waiting = False
-        try:
-            yield from self._context.decode(av.Packet(frame.data))
-        except FFmpegError:
-            self._waiting = True
 
 
 class NewSlide:
@@ -84,12 +52,12 @@ class NewSlide:
 
 async def run(client: RTMSClient, event: bytes) -> None:
     """Print when the slide changes."""
-    decoders: dict[int | str | None, Pictures] = {}
+    decoders: dict[int | str | None, VideoDecoder] = {}
     new_slide = NewSlide()
     async with client.stream(parse_started(event)) as stream:
         async for frame in stream.share():
-            pictures = decoders.setdefault(frame.user_id, Pictures(frame.format.codec))
-            for picture in await asyncio.to_thread(lambda: list(pictures.decode(frame))):  # noqa: B023
+            decoder = decoders.setdefault(frame.user_id, VideoDecoder())
+            for picture in await asyncio.to_thread(decoder.decode, frame):
                 if await asyncio.to_thread(new_slide, picture):
                     at_s = (frame.timestamp_ms - (stream.started_ms or frame.timestamp_ms)) / 1000
                     print(f"{at_s:7.1f} s  new slide, {picture.width}x{picture.height}", flush=True)
