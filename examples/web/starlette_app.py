@@ -1,0 +1,59 @@
+"""Receive webhooks with Starlette, and print what is said in every meeting.
+
+    pip install rtms_client starlette uvicorn
+    export ZOOM_CLIENT_ID=... ZOOM_CLIENT_SECRET=... ZOOM_WEBHOOK_SECRET=...
+    uvicorn --app-dir examples/web starlette_app:app
+
+FastAPI takes the same functions: ``app = FastAPI(lifespan=lifespan)`` and
+``app.add_api_route("/webhook", webhook, methods=["POST"])``. Uvicorn ends the lifespan on SIGTERM,
+which drains the streams.
+"""
+
+import os
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from rtms_client import NetworkOptions, RTMSClient, RTMSStream, TranscriptParams, webhooks
+from rtms_client.exceptions import WebhookError
+
+network = NetworkOptions()
+if ca_file := os.environ.get("FAKE_CA_FILE"):  # a fake server on this machine
+    network = NetworkOptions(allowed_hosts=("localhost",), ca_file=ca_file, proxy=False)
+client = RTMSClient.from_env(transcript=TranscriptParams(), network=network)
+
+
+@client.on_stream
+async def follow(stream: RTMSStream) -> None:
+    """Print the captions of one meeting."""
+    async for segment in stream.transcript():
+        print(f"{stream.info.stream_id} {segment.user_name}: {segment.text}", flush=True)
+
+
+async def webhook(request: Request) -> Response:
+    """Verify, answer at once, and let the client do the rest."""
+    try:
+        notification = webhooks.receive(
+            await request.body(), request.headers, secret=os.environ["ZOOM_WEBHOOK_SECRET"]
+        )
+    except WebhookError as error:
+        return Response(status_code=error.http_status)
+    if isinstance(notification, webhooks.UrlValidation):
+        return Response(notification.response_body, media_type="application/json")
+    client.notify(notification)
+    return Response()
+
+
+@asynccontextmanager
+async def lifespan(_app: Starlette) -> AsyncIterator[None]:
+    """Keep the client open as long as the server runs."""
+    async with client:
+        yield
+        await client.drain(float(os.environ.get("DRAIN_S", "10")))
+
+
+app = Starlette(routes=[Route("/webhook", webhook, methods=["POST"])], lifespan=lifespan)
