@@ -138,7 +138,8 @@ async def test_webhooks_overtake_each_other() -> None:
         here.stream.interrupted(old.server_urls, event_ts_ms=moved_at_ms - 1)
         here.stream.moved(old)
         await here.witness.more(AudioFrame)
-        assert [what for what, _ in here.witness.story()] == ["StreamInterrupted", "StreamResumed"]
+        assert len(here.witness.of(StreamInterrupted)) == 1
+        assert len(here.witness.of(StreamResumed)) == 1
         assert {one.path.rpartition("?")[2] for one in server.connections} == {"move=1"}
         # And this one is about the new place.
         here.stream.interrupted([server.move()], event_ts_ms=moved_at_ms)
