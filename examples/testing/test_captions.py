@@ -5,7 +5,7 @@ import asyncio
 
 import pytest
 
-from rtms_client import NetworkOptions, RTMSClient, RTMSStarted, TranscriptParams, parse_started
+from rtms_client import RTMSClient, RTMSStarted, TranscriptParams, parse_started
 from rtms_client.testing import ADA, GRACE, FakeRTMSServer, sample_meeting
 from rtms_client.testing.pytest_plugin import StartServer
 
@@ -18,9 +18,11 @@ async def minutes(client: RTMSClient, started: RTMSStarted) -> list[str]:
 
 def client_for(server: FakeRTMSServer) -> RTMSClient:
     """Make a client that trusts the fake server."""
-    network = NetworkOptions(allowed_hosts=("localhost",), ca_file=server.ca_file, proxy=False)
     return RTMSClient(
-        "test-client-id", "test-client-secret", transcript=TranscriptParams(), network=network
+        "test-client-id",
+        "test-client-secret",
+        transcript=TranscriptParams(),
+        network=server.network,
     )
 
 

@@ -194,7 +194,7 @@ class RTMSStream(CallbackMethods):
         if self._driver is not None:
             raise InvalidState("open a stream twice", self.state.name, "make a new stream")
         self._owner.enter(self)
-        self._entered = True
+        self._entered = self._hub.opened = True
         for make in self._settings.observers:
             self.observe(make)
         try:
@@ -227,6 +227,9 @@ class RTMSStream(CallbackMethods):
                 await self.close()  # the connections may say goodbye
             else:
                 await self._shut_down()
+            if self._driver is None:
+                self._hub.opened = False
+                self._hub.give_up(error if isinstance(error, RTMSError) else None)
             raise
 
     async def close(self) -> None:
@@ -431,7 +434,7 @@ class RTMSStream(CallbackMethods):
             HostNotAllowed: No URL may be opened; the stream stays where it is.
         """
         opening = self._entered and self._driver is None  # its credentials are being looked up
-        driver = None if opening else self._opened("move")[1]
+        driver = None if opening else self._alive("move")
         if self._is_late(info.event_ts_ms):
             return
         if driver is None:
@@ -453,7 +456,7 @@ class RTMSStream(CallbackMethods):
         Raises:
             InvalidState: The stream is not open.
         """
-        _, driver = self._opened("reconnect")
+        driver = self._alive("reconnect")
         if not self._is_late(event_ts_ms):
             driver.interrupted(server_urls)
 
@@ -529,6 +532,11 @@ class RTMSStream(CallbackMethods):
             lambda now: session.control.request_session_state(session_id, now)
         )
         return SessionState(reply.state or 0)
+
+    def _alive(self, operation: str) -> Driver:
+        if self.state is Phase.CLOSED:
+            raise InvalidState(operation, self.state.name, "make a new stream")
+        return self._opened(operation)[1]
 
     def _opened(self, operation: str) -> tuple[StreamSession, Driver]:
         if self._session is None or self._driver is None:

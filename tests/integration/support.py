@@ -33,7 +33,7 @@ T = TypeVar("T")
 
 CLIENT_ID: Final = "test-client-id"
 CLIENT_SECRET: Final = "test-client-secret"
-SHORT: Final = Timeouts(connect_s=10, handshake_s=10, request_s=10, close_s=10)
+SHORT: Final = Timeouts(connect_s=10, handshake_s=10, request_s=10, close_s=10, drain_s=0.5)
 """Time-outs that a healthy test never meets."""
 _DEADLINE_S: Final = 30.0
 _BUSY_S: Final = 4.0

@@ -344,6 +344,10 @@ async def test_requests_after_the_end() -> None:
                 await ask
         with pytest.raises(InvalidState, match="the stream is over"):
             stream.subscribe_events()
+        with pytest.raises(InvalidState, match="CLOSED"):
+            stream.moved(stream.info)
+        with pytest.raises(InvalidState, match="CLOSED"):
+            stream.interrupted()
         with pytest.raises(InvalidState, match="make a new stream"):
             await stream.open()
 

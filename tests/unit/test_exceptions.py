@@ -400,3 +400,36 @@ def test_our_mistakes_are_apart_from_theirs(
     """No class is both a mistake of the caller and of the server."""
     assert not issubclass(ours, theirs)
     assert not issubclass(theirs, ours)
+
+
+@pytest.mark.parametrize(
+    ("said", "shown"),
+    [
+        ("plain", "(plain)"),
+        ("two\nlines\r", r"(two\nlines\r)"),
+        ("\x1b[31mred\x7f", r"(\x1b[31mred\x7f)"),
+        ("left\u202eright", r"(left\u202eright)"),
+        ("half \ud800", r"(half \ud800)"),
+        ("Grüße", "(Grüße)"),
+        ("x" * 600, f"({'x' * 500}...)"),
+    ],
+    ids=["plain", "lines", "colour", "direction", "surrogate", "umlauts", "long"],
+)
+def test_the_words_of_the_server_are_harmless(said: str, shown: str) -> None:
+    """What the server says can neither forge a line of a log nor fill it; the fact is unchanged."""
+    lost = ex.ConnectionLost("audio", 1000, said)
+    assert shown in str(lost)
+    assert lost.reason == said
+    refused = ex.HandshakeRejected("audio", StatusCode.INVALID_PAYLOAD, said)
+    assert f"(server: {shown[1:]}" in str(refused)
+
+
+def test_a_stream_that_was_never_there() -> None:
+    """Whether there ever was a connection survives pickling, and makes another text."""
+    error = ex.StreamLost("signaling", 20.0, ((0.0, "connection refused"),), was_there=False)
+    copied = pickle.loads(pickle.dumps(error))  # noqa: S301  # our own
+    assert copied.was_there is False
+    assert str(copied) == (
+        "signaling: expected a connection, never had one, gave up after 20.0 s; check server URL "
+        "and network, and whether the stream still lives (+0.0 s connection refused)"
+    )

@@ -1,5 +1,6 @@
 """A stream that is not open yet: what it knows, what it refuses."""
 
+import asyncio
 from typing import Any
 
 import pytest
@@ -14,6 +15,7 @@ from rtms_client import (
     RTMSClient,
     RTMSStream,
     ShareParams,
+    Signature,
     StreamInfo,
     TranscriptParams,
     VideoParams,
@@ -48,6 +50,41 @@ def stream() -> RTMSStream:
 def bare() -> RTMSStream:
     """Make a stream for events only."""
     return RTMSClient("id", "secret").stream(INFO)
+
+
+async def test_iterating_before_opening(stream: RTMSStream) -> None:
+    """An iterator may be made before the stream is opened; waiting on it would be for ever."""
+    frames = stream.audio()
+    for _ in "12":
+        with pytest.raises(InvalidState, match="open the stream first"):
+            await anext(frames)
+    await frames.aclose()
+    with pytest.raises(StopAsyncIteration):
+        await anext(frames)
+
+
+@pytest.mark.parametrize("fault", [InvalidParameters("a", "b", "c"), ValueError("no")])
+async def test_iterating_a_stream_that_cannot_be_opened(fault: Exception) -> None:
+    """Whoever waits while the credentials are looked up learns that there will be nothing."""
+    gate = asyncio.Event()
+
+    async def credentials(_: StreamInfo) -> Signature:
+        await gate.wait()
+        raise fault
+
+    stream = RTMSClient(credentials=credentials, audio=AudioParams()).stream(INFO)
+    opening = asyncio.create_task(stream.open())
+    await asyncio.sleep(0)
+    waiting = asyncio.create_task(anext(stream.audio(), None))
+    await asyncio.sleep(0)
+    gate.set()
+    with pytest.raises(type(fault)):
+        await opening
+    if isinstance(fault, InvalidParameters):
+        with pytest.raises(InvalidParameters):
+            await waiting
+    else:
+        assert await waiting is None
 
 
 def test_facts(stream: RTMSStream) -> None:

@@ -10,7 +10,6 @@ from rtms_client.client import RTMSClient
 from rtms_client.config import (
     AudioParams,
     ChatParams,
-    NetworkOptions,
     ShareParams,
     TranscriptParams,
     VideoParams,
@@ -69,9 +68,7 @@ def run(options: argparse.Namespace) -> int:
                 share=ShareParams(),
                 transcript=TranscriptParams(),
                 chat=ChatParams(),
-                network=NetworkOptions(
-                    allowed_hosts=("localhost",), ca_file=server.ca_file, proxy=False
-                ),
+                network=server.network,
                 buffers=BUFFERS,
             )
             print(f"fake RTMS server: {server.signaling_url}", file=messages)

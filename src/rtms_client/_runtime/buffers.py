@@ -227,6 +227,9 @@ class Hub:
     Args:
         limits: Bounds by lane; also says which lanes exist.
         on_drop: Called when a lane is full and its policy applies, once per episode.
+
+    Attributes:
+        opened: Whether anything can come.
     """
 
     def __init__(
@@ -239,6 +242,7 @@ class Hub:
         }
         self._past: Counter[LaneKey] = Counter()
         self._past_episodes: Counter[LaneKey] = Counter()
+        self.opened: bool = False
         self._ended = False
         self._error: RTMSError | None = None
 
@@ -317,6 +321,10 @@ class Hub:
         """Note that nothing more will come."""
         self._ended = True
         self._error = error
+        self.give_up(error)
+
+    def give_up(self, error: RTMSError | None) -> None:
+        """Let present consumers wait no more; the stream may be opened once more."""
         for lanes in self._lanes.values():
             for lane in lanes:
                 if lane.mailbox is not None:

@@ -27,6 +27,7 @@ from rtms_client.events import (
     Unrecognized,
 )
 from rtms_client.exceptions import RTMSError
+from rtms_client.exceptions._base import quoted
 from rtms_client.protocol import Answer, AskRestart, Close, Open, Phase, Send, StreamSession
 from rtms_client.protocol.addresses import origin
 from rtms_client.protocol.restart import RestartRequest
@@ -50,13 +51,15 @@ class _Link:
 
     Attributes:
         message_received: Takes one message; keep-alives are answered before this returns.
+        ping_received: Takes note of a ping; the timer finds out by itself that there is more time.
         connection_lost: Takes note of the end of the connection.
     """
 
-    __slots__ = ("connection_lost", "message_received")
+    __slots__ = ("connection_lost", "message_received", "ping_received")
 
     def __init__(self, driver: "Driver", number: int, endpoint: str) -> None:
         self.message_received = functools.partial(driver.message_received, number, endpoint)
+        self.ping_received = functools.partial(driver.ping_received, number)
         self.connection_lost = functools.partial(driver.connection_lost, number, endpoint)
 
 
@@ -212,9 +215,13 @@ class Driver:
         except Exception as error:  # noqa: BLE001  # a fault of ours must not unwind into the parser
             self._scope.report(error)
 
+    def ping_received(self, connection: int) -> None:
+        """Tell the core of a sign of life."""
+        self._session.heard(connection, self._now())
+
     def connection_lost(self, connection: int, endpoint: str, code: int, reason: str) -> None:
         """Tell the core that a connection ended."""
-        self._log.info("%s connection closed with %d %s", endpoint, code, reason)
+        self._log.info("%s connection closed with %d %s", endpoint, code, quoted(reason))
         try:
             self._session.lost(connection, code, reason, self._now())
             self._close(connection, code=code, reason="")

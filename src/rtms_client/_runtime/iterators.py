@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Generic, Self, TypeVar, cast
 
 from rtms_client._runtime.buffers import EndOfStream, Hub, Mailbox
+from rtms_client.exceptions import InvalidState
 from rtms_client.frames import Item
 
 __all__ = ["ItemIterator"]
@@ -33,7 +34,7 @@ class ItemIterator(Generic[T_co]):
 
         Raises:
             RTMSError: The stream ended abnormally.
-            InvalidState: Another task is waiting on this iterator.
+            InvalidState: Another task is waiting on this iterator, or the stream was not opened.
         """
         mailbox = self._mailbox
         if mailbox is None:
@@ -41,6 +42,10 @@ class ItemIterator(Generic[T_co]):
         item = mailbox.take()
         if item is not None:
             return cast("T_co", item)
+        if not (self._hub.opened or mailbox.ended):
+            raise InvalidState(
+                "wait for an item", "IDLE", "open the stream first: `async with client.stream(...)`"
+            )
         try:
             return cast("T_co", await mailbox.get())
         except EndOfStream:

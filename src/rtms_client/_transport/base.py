@@ -12,6 +12,10 @@ class Receiver(Protocol):
         """Take one whole message."""
         ...
 
+    def ping_received(self) -> None:
+        """Take note of a sign of life that is no message: a ping."""
+        ...
+
     def connection_lost(self, code: int, reason: str) -> None:
         """Take note of the end of the connection, once; nothing follows."""
         ...

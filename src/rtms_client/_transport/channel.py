@@ -305,6 +305,8 @@ class Channel(asyncio.BufferedProtocol):
         for event in self._protocol.events_received():
             if isinstance(event, Frame) and event.opcode in DATA_OPCODES:
                 self._frame_received(event)
+            elif self._receiver is not None:
+                self._receiver.ping_received()
         alive = self._protocol.state is State.CONNECTING and self._protocol.handshake_exc is None
         if not alive and not self._answered.done():
             self._answered.set_result(None)

@@ -61,6 +61,8 @@ class _Connection(ClientConnection):
             super().process_event(event)
         elif event.opcode in DATA_OPCODES:
             self._frame_received(event)
+        elif self._receiver is not None:
+            self._receiver.ping_received()
 
     def _frame_received(self, frame: Frame) -> None:
         """Deliver a message, joined from its fragments; the protocol limits their total size."""

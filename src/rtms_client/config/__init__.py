@@ -388,6 +388,8 @@ class ReconnectPolicy:
     """Tries at most; `None` for as many as the window allows."""
     signaling_window_s: float = attrs.field(default=60.0, validator=positive)
     """How long the server waits for us after it lost signaling, counted from the first loss."""
+    join_window_s: float = attrs.field(default=20.0, validator=positive)
+    """How long a server that was never reached is tried, counted from the first failure."""
     media_window_s: float = attrs.field(default=65.0, validator=positive)
     """How long the server waits for us after it lost a media connection."""
     duplicate_delays_s: tuple[float, ...] = attrs.field(
@@ -449,13 +451,15 @@ class Timeouts:
     handshake_s: float = attrs.field(default=10.0, validator=positive)
     """Answer to a signaling or media handshake."""
     silence_s: float = attrs.field(default=65.0, validator=positive)
-    """Without any message for so long, a connection counts as dead (lifecycle notes, section 6)."""
+    """Without any message or ping for so long, a connection counts as dead (lifecycle notes,
+    section 6)."""
     request_s: float = attrs.field(default=5.0, validator=positive)
     """Answer to a request inside a running stream."""
     close_s: float = attrs.field(default=5.0, validator=positive)
     """Answer to our wish to end the stream; then the connections are closed all the same."""
-    drain_s: float = attrs.field(default=0.5, validator=positive)
-    """After the end: time for callbacks to work off what was received."""
+    drain_s: float = attrs.field(default=5.0, validator=positive)
+    """After the end: time for callbacks to work off what was received; ``close`` returns as soon as
+    they have. What still runs then is cancelled."""
 
 
 class OverflowPolicy(enum.Enum):

@@ -59,7 +59,7 @@ from typing_extensions import override
 from rtms_client.codes import explain_close, explain_status, explain_stop
 from rtms_client.enums import StatusCode, StopReason
 
-from ._base import RemoteProtocolError, RTMSError
+from ._base import RemoteProtocolError, RTMSError, quoted
 from ._event_socket import EventSocketLost, TokenUnavailable
 from ._extras import MissingExtra
 from ._webhooks import (
@@ -257,7 +257,7 @@ class HandshakeRejected(RTMSError):
                 "is this an RTMS server?"
             )
         known = explain_status(self.status)
-        said = f" (server: {self.reason})" if self.reason else ""
+        said = f" (server: {quoted(self.reason)})" if self.reason else ""
         return (
             f"{self.endpoint} handshake refused with status {int(self.status)} {known.name}: "
             f"{known.meaning}{said}; {known.advice}"
@@ -424,7 +424,7 @@ class ConnectionLost(RTMSError):
     @override
     def __str__(self) -> str:
         known = explain_close(self.code)
-        said = f" ({self.reason})" if self.reason else ""
+        said = f" ({quoted(self.reason)})" if self.reason else ""
         return (
             f"{self.endpoint} connection closed with {self.code} {known.name}: "
             f"{known.meaning}{said}; {known.advice}"
@@ -453,24 +453,36 @@ class ConnectionSilent(ConnectionLost):
 
 
 class StreamLost(RTMSError):
-    """A broken connection could not be brought back in time; the cause is the last failure.
+    """A connection did not come about, or not again, in time; the cause is the last failure.
 
     Args:
         endpoint: Which connection: ``signaling`` or the name of a medium.
         after_s: Time from the first loss to giving up, in seconds.
         history: What happened, oldest first: seconds since the first loss, and the failure.
+        was_there: Whether there ever was a connection.
     """
 
     def __init__(
-        self, endpoint: str, after_s: float, history: tuple[tuple[float, str], ...]
+        self,
+        endpoint: str,
+        after_s: float,
+        history: tuple[tuple[float, str], ...],
+        was_there: bool = True,  # noqa: FBT001, FBT002  # positional, so that it can be unpickled
     ) -> None:
-        super().__init__(endpoint, after_s, history)
+        super().__init__(endpoint, after_s, history, was_there)
+        self.was_there = was_there
         self.endpoint = endpoint
         self.after_s = after_s
         self.history = history
 
     @override
     def __str__(self) -> str:
+        if not self.was_there:
+            return (
+                f"{self.endpoint}: expected a connection, never had one, gave up after "
+                f"{self.after_s:.1f} s; check server URL and network, and whether the stream still "
+                f"lives{_steps(self.history)}"
+            )
         return (
             f"{self.endpoint}: expected the connection back, gave up after {self.after_s:.1f} s; "
             f"the server ends the stream by itself: wait for a new started webhook, or start RTMS "

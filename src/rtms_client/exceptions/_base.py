@@ -1,10 +1,24 @@
 """The root of the tree, and the branch that others share."""
 
-from typing import ClassVar
+from typing import ClassVar, Final
 
 from typing_extensions import override
 
-__all__ = ["RTMSError", "RemoteProtocolError"]
+__all__ = ["RTMSError", "RemoteProtocolError", "quoted"]
+
+_LONGEST: Final = 500
+
+
+def quoted(text: str) -> str:
+    """Return the peer's words as they may stand in a log: on one line, visible, not too long."""
+    if len(text) > _LONGEST:
+        text = f"{text[:_LONGEST]}..."
+    if text.isprintable():
+        return text
+    return "".join(
+        one if one.isprintable() else one.encode("unicode_escape", "backslashreplace").decode()
+        for one in text
+    )
 
 
 class RTMSError(Exception):

@@ -259,7 +259,7 @@ class StreamManager:
             if urls:
                 info = self._registry.live[stream_id]
                 self._move(stream_id, info)
-        else:
+        elif stream.state is not Phase.CLOSED:
             stream.interrupted(urls)
 
     def _stop(self, stop: Stop) -> None:

@@ -53,6 +53,11 @@ class Connections:
         """Return a connection; `None` when it was given up."""
         return self._links.get(number)
 
+    def heard(self, number: int, now: float) -> None:
+        """Take note of a sign of life without a message."""
+        if link := self._links.get(number):
+            link.heard = now
+
     def media(self) -> list[Link]:
         """Return the media connections."""
         return [link for link in self._links.values() if link.media is not None]

@@ -213,6 +213,8 @@ class Control:
                     status=reply.status,
                 )
             )
+            if refused and request.subscribe and self._video and self._video[0] == request.user_id:
+                self._video = None  # nor is it asked for again after a reconnect
         if refused:
             return RequestFailed(request.description, reply.status, reply.reason)
         return reply

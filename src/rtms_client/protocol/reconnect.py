@@ -14,6 +14,7 @@ from rtms_client.enums import MediaType, StatusCode
 from rtms_client.events import ReconnectScheduled, StreamInterrupted, StreamResumed
 from rtms_client.exceptions import (
     CertificateRejected,
+    ConnectFailed,
     ConnectionLost,
     ConnectionSilent,
     HandshakeRejected,
@@ -101,6 +102,7 @@ class Recovery:
         media: The medium; `None` for signaling.
         policy: How to try.
         since: Time of the first loss.
+        was_there: Whether there ever was such a connection.
 
     Attributes:
         attempts: Tries so far.
@@ -111,14 +113,16 @@ class Recovery:
         flowed: Whether media came since then.
         interrupted: Whether the application was told of the loss, and not yet of the return.
         last_error: The newest failure.
-        window_end: When the server gives us up.
     """
 
     __slots__ = (
+        "_began",
         "_duplicates",
         "_history",
         "_policy",
+        "_reached",
         "_tried_unknown",
+        "_was_there",
         "attempts",
         "back",
         "delay_s",
@@ -129,13 +133,21 @@ class Recovery:
         "media",
         "since",
         "trying",
-        "window_end",
     )
 
-    def __init__(self, media: MediaType | None, policy: ReconnectPolicy, since: float) -> None:
+    def __init__(
+        self,
+        media: MediaType | None,
+        policy: ReconnectPolicy,
+        since: float,
+        *,
+        was_there: bool = True,
+    ) -> None:
         self.media: MediaType | None = media
+        self._was_there = was_there
+        self._reached = was_there
         self.since: float = since
-        self.window_end: float = since + _window_s(policy, media)
+        self._began = since
         self.attempts: int = 0
         self.delay_s: float = 0.0
         self.due: float | None = None
@@ -152,6 +164,7 @@ class Recovery:
     def note(self, error: RTMSError, now: float) -> None:
         """Take note of a failure; the final error tells them all."""
         self.last_error = error
+        self._reached = self._reached or not isinstance(error, ConnectFailed)
         if len(self._history) < _HISTORY:
             self._history.append((now - self.since, str(error)))
 
@@ -181,6 +194,13 @@ class Recovery:
             self._duplicates += 1
             return briefly[self._duplicates - 1]
         return self._policy.delay_s(self.attempts + 1 - self._duplicates, dice)
+
+    @property
+    def window_end(self) -> float:
+        """When the server gives us up, or we one that was never reached."""
+        if not self._reached:
+            return self._began + self._policy.join_window_s
+        return self._began + _window_s(self._policy, self.media)
 
     def schedule(self, delay_s: float, now: float) -> None:
         """Plan a try; one that would fall behind the end of the window is none."""
@@ -216,7 +236,8 @@ class Recovery:
 
     def failure(self, endpoint: str, now: float) -> StreamLost:
         """Make the error for giving up."""
-        error = StreamLost(endpoint, now - self.since, tuple(self._history))
+        history = tuple(self._history)
+        error = StreamLost(endpoint, now - self.since, history, self._was_there)
         error.__cause__ = self.last_error
         return error
 
@@ -258,8 +279,8 @@ class Recoveries:
         self._dice = dice
         self._intake = intake
         self._by_media: dict[MediaType | None, Recovery] = {}
-        self._accepted: set[MediaType] = set()
-        """Media whose connection was there at least once."""
+        self._accepted: set[MediaType | None] = set()
+        """Media whose connection was there at least once; `None` for signaling."""
         self._lost_at: dict[MediaType | None, float] = {}
         """When each connection was last lost."""
         self._signal: tuple[MediaType | None, float] = None, _LONG_AGO
@@ -295,7 +316,7 @@ class Recoveries:
         recovery = self._recovery(media, now)
         if established:
             self._interrupted(recovery, error, now)
-        returning = media in self._accepted
+        returning = media is not None and media in self._accepted
         planned_s = recovery.plan(error, now, self._dice(), returning=returning)
         delay_s = self._ask(recovery, planned_s, error)
         if self._by_media.get(media) is not recovery:  # the hook ended or moved the stream
@@ -315,7 +336,7 @@ class Recoveries:
             whole = None if media is None else self._by_media.get(None)
             pending = whole is not None and (whole.interrupted or not whole.healthy(now))
             since = whole.since if whole is not None and pending else now
-            new = Recovery(media, self._policy, since)
+            new = Recovery(media, self._policy, since, was_there=media in self._accepted)
             new.interrupted = found is not None and found.interrupted
             found = self._by_media[media] = new
         if media is None:  # everything is redone: single media have no story of their own
@@ -384,7 +405,7 @@ class Recoveries:
         """Begin anew with signaling: the server moved the stream, the first try is at once."""
         cause = ConnectionLost("signaling", _RESTARTED, "stream moved")
         found = self._by_media.get(None)
-        recovery = Recovery(None, self._policy, now)
+        recovery = Recovery(None, self._policy, now, was_there=None in self._accepted)
         if found is not None and found.interrupted:
             recovery.interrupted, recovery.since = True, found.since
         self._by_media = {None: recovery}
@@ -411,8 +432,7 @@ class Recoveries:
 
     def connected(self, media: MediaType | None, now: float) -> None:
         """Take note that a connection is there, again or for the first time."""
-        if media is not None:
-            self._accepted.add(media)
+        self._accepted.add(media)
         recovery = self._by_media.get(media)
         if recovery is not None:
             recovery.connected()

@@ -174,8 +174,8 @@ class Restarts:
         match self.error:
             case StreamStopped(stop_reason=reason):
                 return StreamStopped(reason, history)
-            case StreamLost(endpoint=endpoint, after_s=after_s, history=earlier):
-                found = StreamLost(endpoint, after_s, (*earlier, *history))
+            case StreamLost(endpoint=endpoint, after_s=after_s, history=earlier, was_there=there):
+                found = StreamLost(endpoint, after_s, (*earlier, *history), there)
                 found.__cause__ = self.error.__cause__
                 return found
             case error:

@@ -278,6 +278,10 @@ class StreamSession(SessionSteps):
         except RecursionError:  # what was shallow enough to be read may be too deep to be used
             self.intake.unrecognized("expected JSON that is not nested so deeply", data, kind)
 
+    def heard(self, connection: int, now: float) -> None:
+        """Take note of a sign of life that is no message: a ping."""
+        self._connections.heard(connection, now)
+
     def lost(self, connection: int, code: int, reason: str, now: float) -> None:
         """Take note that an open connection closed without our doing."""
         if link := self._connections.get(connection):

@@ -14,6 +14,7 @@ from typing_extensions import Unpack
 from websockets.asyncio.server import Server, ServerConnection, serve
 from websockets.http11 import Request, Response
 
+from rtms_client.config import NetworkOptions
 from rtms_client.enums import MediaType, StopReason
 
 from ._certificates import loopback_certificates, strange_context
@@ -46,7 +47,7 @@ class FakeRTMSServer:
     ::
 
         async with FakeRTMSServer(tone_meeting(seconds=1), pace=None) as server:
-            ...  # connect a client to server.signaling_url, trusting server.ssl_context()
+            ...  # connect a client with network=server.network
             await server.wait_for(MessageType.CLIENT_READY_ACK)
         assert server.violations == []
 
@@ -265,6 +266,18 @@ class FakeRTMSServer:
     def doors(self) -> tuple[Door, Door]:
         """The two endpoints, which may be shut and opened again."""
         return self._signaling, self._media
+
+    @property
+    def network(self) -> NetworkOptions:
+        """Options for clients of this server; they reach nothing else.
+
+        ::
+
+            client = RTMSClient("test-client-id", "test-client-secret", network=server.network)
+        """
+        return NetworkOptions(
+            allowed_hosts=("localhost",), ssl_context=self.ssl_context(), proxy=False
+        )
 
     def ssl_context(self) -> ssl.SSLContext:
         """Make a client-side TLS context that trusts this server and nothing else."""

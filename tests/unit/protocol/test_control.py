@@ -119,6 +119,25 @@ def test_choice_is_answered_after_the_return(wire: Wire) -> None:
     assert wire.problems() == []
 
 
+def test_refused_choice_is_not_repeated(wire: Wire) -> None:
+    """A choice that the server refused is forgotten; the refusal of an older one is not its own."""
+    for user_id in (5, 6):
+        wire.session.control.subscribe_video(user_id, subscribe=True, timestamp_ms=0, now=wire.now)
+    wire.hear("signaling", {"msg_type": 29, "user_id": 5, "status_code": 4})
+    lose(wire, "video")
+    sleep(wire, 3.0)
+    wire.do()
+    accept(wire, "video")
+    assert wire.brief()[-1] == "signaling sends 28"
+    wire.hear("signaling", {"msg_type": 29, "user_id": 6, "status_code": 4})
+    wire.hear("signaling", {"msg_type": 29, "user_id": 6, "status_code": 4})
+    lose(wire, "video")
+    sleep(wire, 3.0)
+    wire.do()
+    accept(wire, "video")
+    assert "signaling sends 28" not in wire.brief()
+
+
 def test_last_choice_counts(wire: Wire) -> None:
     """Of two choices the last one is repeated."""
     for user_id in (5, 6):

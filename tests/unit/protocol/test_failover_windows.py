@@ -95,14 +95,40 @@ def test_last_medium_window(join: Join) -> None:
     assert [when for when, _ in error.history] == [0.0, 3.0, 9.0, 21.0, 45.0]
 
 
-def test_first_connection_has_a_window(join: Join) -> None:
-    """A stream that cannot be opened is given up too."""
+def test_server_that_was_never_reached(join: Join) -> None:
+    """A server that cannot be reached is given up soon, and the error says that it never was."""
     wire = join(reconnect=DOCUMENTED)
     wire.session.start(wire.now)
     wire.do()
     fail(wire, "signaling")
-    assert fail_all(wire, 60.0) == [3.0, 9.0, 21.0, 45.0]
+    assert fail_all(wire, 20.0) == [3.0, 9.0]
+    error = wire.session.error
+    assert isinstance(error, ex.StreamLost)
+    assert not error.was_there
+    assert str(error).startswith(
+        "signaling: expected a connection, never had one, gave up after 20.0 s; check server URL"
+    )
+
+
+def test_server_that_answered_once_has_a_window(join: Join) -> None:
+    """A server that answered, if only to refuse, is tried for as long as it may count on us."""
+    wire = join(reconnect=DOCUMENTED)
+    wire.session.start(wire.now)
+    wire.opened("signaling")
+    refuse(wire, "signaling", 8)
+    wire.do()
+    assert fail_all(wire, 60.0) == [1.5, 4.5, 10.5, 22.5, 46.5]
+    error = wire.session.error
+    assert isinstance(error, ex.StreamLost)
+    assert not error.was_there
+
+
+def test_server_that_was_there(wire: Wire) -> None:
+    """The error of a connection that was there once speaks of its return."""
+    lose(wire, "signaling")
+    fail_all(wire, 60.0)
     assert isinstance(wire.session.error, ex.StreamLost)
+    assert wire.session.error.was_there
 
 
 def test_try_under_way_at_the_end_of_the_window(wire: Wire) -> None:

@@ -40,6 +40,20 @@ def test_deadlines_of_a_whole_stream(join: Join) -> None:
     assert session.next_deadline() == 105.0  # silence on signaling
 
 
+def test_pings_are_signs_of_life(join: Join) -> None:
+    """A ping on a connection counts like a message; one on a connection that is gone is void."""
+    wire = join("audio", timeouts=TIMES).stream()
+    number = wire.number("audio")
+    wire.now = 103.0
+    wire.hear("signaling", {"msg_type": 12})
+    assert wire.session.next_deadline() == 104.0  # silence on audio
+    wire.session.heard(number, wire.now)
+    assert wire.session.next_deadline() == 107.0
+    wire.session.abort()
+    wire.session.heard(number, wire.now)
+    assert wire.session.next_deadline() is None
+
+
 def test_deadlines_while_streaming(join: Join) -> None:
     """The quietest connection is due first, unless a request or the close is due before."""
     wire = join("audio", "video", timeouts=TIMES).stream()

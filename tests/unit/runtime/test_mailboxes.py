@@ -52,6 +52,7 @@ class Bench:
         self.dropping: list[Lane] = []
         limits = BufferLimits(max_items=items, max_bytes=10 * items, policy=policy)
         self.hub = Hub(dict.fromkeys((AUDIO, TRANSCRIPT, None), limits), self.dropping.append)
+        self.hub.opened = True
 
     def publish(self, *items: Item) -> list[BufferOverflow | None]:
         """Publish items of 10 bytes each."""

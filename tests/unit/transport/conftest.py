@@ -116,8 +116,13 @@ class Ear:
 
     def __init__(self) -> None:
         self.heard: list[bytes] = []
+        self.pings = 0
         self.lost: list[tuple[int, str]] = []
         self.over = asyncio.Event()
+
+    def ping_received(self) -> None:
+        """Count a sign of life."""
+        self.pings += 1
 
     def message_received(self, data: bytes) -> None:
         """Note a message."""

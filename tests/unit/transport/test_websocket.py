@@ -110,6 +110,18 @@ async def test_any_fragments_in_any_segments(server: Server, ear: Ear) -> None:
     assert await ear.hear(60) == messages
 
 
+async def test_pings_are_signs_of_life(
+    server: Server, ear: Ear, transport: WebSocketTransport
+) -> None:
+    """Pings and pongs are told to the receiver, without what is in them."""
+    transport.start(ear)
+    server.peer.write(frame(PING, b"123"), frame(PONG, b"nobody asked"), frame(TEXT, b"words"))
+    server.peer.write(frame(CLOSE, b"\x03\xe8"))
+    assert await ear.end() == [(1000, "")]
+    assert ear.heard == [b"words"]
+    assert ear.pings >= 2
+
+
 @pytest.mark.usefixtures("transport")
 async def test_ping(server: Server) -> None:
     """A ping is answered with its own payload."""
