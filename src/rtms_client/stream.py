@@ -160,12 +160,9 @@ class RTMSStream(CallbackMethods):
         self._runners: list[CallbackRunner] = []
         self._session: StreamSession | None = None
         self._driver: Driver | None = None
-        self._unwanted = False
-        """Whether it was closed before there was anything to close."""
-        self._entered = False
-        """Whether the owner knows it as open."""
-        self._placed_ms = info.event_ts_ms
-        """Time of the newest webhook that said where the stream is; webhooks may overtake."""
+        self._unwanted = False  # whether it was closed before there was anything to close
+        self._entered = False  # whether the owner knows it as open
+        self._placed_ms = info.event_ts_ms  # of the newest webhook on where the stream is
 
     # --- life ------------------------------------------------------------------------------------
 
@@ -200,11 +197,10 @@ class RTMSStream(CallbackMethods):
         try:
             options = await session_options(self._settings, self._info, self._log)
             make_session = self._settings.session_factory
-            self._session = (
-                StreamSession(self._info, options)
-                if make_session is None
-                else make_session(self, options)
-            )
+            if make_session is None:
+                self._session = StreamSession(self._info, options)
+            else:
+                self._session = make_session(self, options)
             self._driver = Driver(
                 self._session,
                 self._connector,
@@ -228,8 +224,7 @@ class RTMSStream(CallbackMethods):
             else:
                 await self._shut_down()
             if self._driver is None:
-                self._hub.opened = False
-                self._hub.give_up(error if isinstance(error, RTMSError) else None)
+                self._hub.give_up(error)
             raise
 
     async def close(self) -> None:
@@ -434,7 +429,7 @@ class RTMSStream(CallbackMethods):
             HostNotAllowed: No URL may be opened; the stream stays where it is.
         """
         opening = self._entered and self._driver is None  # its credentials are being looked up
-        driver = None if opening else self._alive("move")
+        driver = None if opening else self._opened("move", alive=True)[1]
         if self._is_late(info.event_ts_ms):
             return
         if driver is None:
@@ -456,7 +451,7 @@ class RTMSStream(CallbackMethods):
         Raises:
             InvalidState: The stream is not open.
         """
-        driver = self._alive("reconnect")
+        _, driver = self._opened("reconnect", alive=True)
         if not self._is_late(event_ts_ms):
             driver.interrupted(server_urls)
 
@@ -533,12 +528,9 @@ class RTMSStream(CallbackMethods):
         )
         return SessionState(reply.state or 0)
 
-    def _alive(self, operation: str) -> Driver:
-        if self.state is Phase.CLOSED:
+    def _opened(self, operation: str, *, alive: bool = False) -> tuple[StreamSession, Driver]:
+        if alive and self.state is Phase.CLOSED:
             raise InvalidState(operation, self.state.name, "make a new stream")
-        return self._opened(operation)[1]
-
-    def _opened(self, operation: str) -> tuple[StreamSession, Driver]:
         if self._session is None or self._driver is None:
             raise InvalidState(operation, Phase.IDLE.name, "use `async with client.stream(...)`")
         return self._session, self._driver

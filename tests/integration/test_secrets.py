@@ -179,7 +179,9 @@ async def test_whole_session(logged: Everything) -> None:
 
     async with (
         running_proxy() as proxy,
-        FakeRTMSServer(client_secret=SECRET, timing=Timing(keep_alive_s=0.02)) as server,
+        FakeRTMSServer(
+            client_secret=SECRET, timing=Timing(keep_alive_s=0.02, missed_keep_alives=1000)
+        ) as server,
     ):
         client = RTMSClient(
             "test-client-id",

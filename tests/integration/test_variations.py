@@ -383,7 +383,12 @@ async def test_keep_alives(timestamp: bool, sequence: bool) -> None:  # noqa: FB
         FakeRTMSServer(variations=variations, timing=timing) as server,
         joined(server, audio=AudioParams()) as stream,
     ):
-        await server.wait_for(MessageType.KEEP_ALIVE_RESP, count=6)
+        await until(
+            lambda: all(
+                [one.socket for one in server.received(MessageType.KEEP_ALIVE_RESP)].count(name) > 2
+                for name in ("signaling", "audio")
+            )
+        )
         answers = server.received(MessageType.KEEP_ALIVE_RESP)
         requests = server.sent(MessageType.KEEP_ALIVE_REQ)
         for socket in ("signaling", "audio"):

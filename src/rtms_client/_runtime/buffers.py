@@ -323,12 +323,13 @@ class Hub:
         self._error = error
         self.give_up(error)
 
-    def give_up(self, error: RTMSError | None) -> None:
-        """Let present consumers wait no more; the stream may be opened once more."""
+    def give_up(self, error: BaseException | None) -> None:
+        """Let present consumers wait no more, and see ours of the errors."""
+        self.opened = False
         for lanes in self._lanes.values():
             for lane in lanes:
                 if lane.mailbox is not None:
-                    lane.mailbox.end(error)
+                    lane.mailbox.end(error if isinstance(error, RTMSError) else None)
 
     def statistics(self) -> tuple[BufferStatistics, ...]:
         """Describe every buffer; what closed ones had dropped stays in the books.

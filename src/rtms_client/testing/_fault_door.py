@@ -86,8 +86,9 @@ class Door:
                 if mute:
                     loop = asyncio.get_running_loop()
                     self._mute = await loop.create_server(
-                        lambda: _Silence(self._silent), sock=self._bound()
+                        lambda: _Silence(self._silent), sock=self._bound(), start_serving=False
                     )
+                    await self._mute.start_serving()
 
     def _bound(self) -> socket.socket:
         """Return a socket that is bound to the port and does not listen: clients are refused.

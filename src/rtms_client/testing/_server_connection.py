@@ -264,6 +264,13 @@ class FakeConnection:
             self._running.set()
             self._ws.transport.resume_reading()
 
+    async def wait_read(self, *, timeout_s: float) -> None:
+        """Wait until the client has read everything queued, but not for ever: it answers a ping."""
+        with contextlib.suppress(TimeoutError, ConnectionClosed):
+            async with asyncio.timeout(timeout_s):
+                await self.flush()
+                await (await self._ws.ping())
+
     async def wait_closed(self, *, timeout_s: float | None = None) -> bool:
         """Wait until the connection is gone; tell whether it is, in time."""
         try:

@@ -480,6 +480,8 @@ class FakeStream:
         connection = self.connection(item.socket)
         lost = [connection, *(self.media if connection is self.signaling else ())]
         self._hung_up |= {one.kind for one in lost}
+        for one in lost:
+            await one.wait_read(timeout_s=self.settings.timing.drain_s)
         if item.code in _NEVER_SENT:
             connection.drop()
         else:
