@@ -22,7 +22,9 @@ def audio(number: int, size: int = 4) -> AudioFrame:
 def hub_of(items: int = 10_000) -> Hub:
     """Make a hub with lanes for audio and events."""
     limits = BufferLimits(max_items=items, max_bytes=100_000_000)
-    return Hub({AUDIO: limits, None: limits}, lambda _: None)
+    hub = Hub({AUDIO: limits, None: limits}, lambda _: None)
+    hub.opened = True
+    return hub
 
 
 def frames_of(hub: Hub) -> ItemIterator[AudioFrame]:
