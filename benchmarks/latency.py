@@ -9,13 +9,16 @@ import sys
 from typing import Any, Final
 
 from harness.load import Job, Load
-from harness.tables import arguments, column, publish, ratio, spread, table
-from harness.turns import BARE, Results, available, receive, sender, turns
+from harness.tables import arguments, column, publish, ratios, spread, table
+from harness.turns import Results, available, receive, sender, turns
 
 _HEADS: Final = (
     "receiver",
     "CPU µs/frame",
-    "CPU / bare loop",
+    "/ bare",
+    "/ floor",
+    "/ SDK",
+    "/ spinning SDK",
     "p50 ms",
     "p99 ms",
     "max ms",
@@ -40,7 +43,7 @@ def _rows(results: Results, streams: int) -> list[list[str]]:
         [
             name,
             spread(column(results, name, "cpu_us"), 0),
-            spread(ratio(results, name, BARE, "cpu_us"), 2) if BARE in results else "",
+            *ratios(results, name, "cpu_us"),
             spread(column(results, name, "p50_ms"), 2),
             spread(column(results, name, "p99_ms")),
             spread(column(results, name, "max_ms")),
@@ -56,7 +59,7 @@ def main() -> None:
     parser = arguments(__doc__ or "", turns=3, minutes="10 minutes")
     parser.add_argument("--side", action="append", default=[], help="part of a receiver's name")
     parser.add_argument(
-        "--streams", type=int, nargs="+", default=[1, 20, 100], help="streams at a time"
+        "--streams", type=int, nargs="+", default=[1, 20, 100, 200], help="streams at a time"
     )
     parser.add_argument("--seconds", type=float, default=10.0, help="of each turn (%(default)s)")
     options = parser.parse_args()

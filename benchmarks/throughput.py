@@ -10,8 +10,8 @@ from typing import Any, Final
 
 import attrs
 from harness.load import AUDIO, VIDEO, Job, Load
-from harness.tables import arguments, column, publish, ratio, spread, table
-from harness.turns import BARE, Results, available, receive, sender, turns
+from harness.tables import arguments, column, publish, ratios, spread, table
+from harness.turns import Results, available, receive, sender, turns
 
 
 @attrs.frozen
@@ -27,7 +27,17 @@ class _Medium:
 
 _MEDIA: Final = (_Medium(AUDIO, 640, 20_000, 200_000), _Medium(VIDEO, 20_000, 1_000, 15_000))
 _SMOKE: Final = (_Medium(AUDIO, 640, 500, 5_000), _Medium(VIDEO, 20_000, 50, 500))
-_HEADS: Final = ("receiver", "CPU µs/frame", "frames/s", "CPU / bare loop", "busy cores", "lost")
+_HEADS: Final = (
+    "receiver",
+    "CPU µs/frame",
+    "frames/s",
+    "/ bare",
+    "/ floor",
+    "/ SDK",
+    "/ spinning SDK",
+    "busy cores",
+    "lost",
+)
 
 
 def _measure(medium: _Medium, names: list[str], count: int, *, tls: bool) -> Results:
@@ -51,7 +61,7 @@ def _rows(results: Results) -> list[list[str]]:
             name,
             spread(column(results, name, "cpu_us")),
             spread(column(results, name, "per_s"), 0),
-            spread(ratio(results, name, BARE, "cpu_us"), 2) if BARE in results else "",
+            *ratios(results, name, "cpu_us"),
             spread(column(results, name, "busy"), 2),
             f"{max(column(results, name, 'lost')):,.0f}",
         ]

@@ -1,7 +1,8 @@
-"""The receiving process of this library; variants: ``iterator``, ``async`` and ``plain``."""
+"""The receiving process of this library; see `harness.turns.SIDES`."""
 
 import asyncio
 import contextlib
+import importlib
 import os
 import sys
 from typing import TypeAlias
@@ -94,7 +95,7 @@ async def _run(job: Job, what: Meter) -> None:
             await asyncio.sleep(job.seconds)
             report(what)
             return
-        done = None if job.variant == "iterator" else _call(job, client, what)
+        done = None if job.variant in {"iterator", "uvloop"} else _call(job, client, what)
         streams = await open_streams(0, job.streams)
         what.joined()
         if done is None:
@@ -107,7 +108,8 @@ async def _run(job: Job, what: Meter) -> None:
 def main() -> None:
     """Do the job of the command line."""
     job = load(Job, sys.argv[1])
-    asyncio.run(_run(job, meter(job)))
+    run = importlib.import_module("uvloop").run if job.variant == "uvloop" else asyncio.run
+    run(_run(job, meter(job)))
 
 
 if __name__ == "__main__":

@@ -10,11 +10,14 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
-from .turns import Results
+from .turns import BARE, FLOOR, SDK, SPINNING, Results
 
-__all__ = ["arguments", "column", "machine", "publish", "ratio", "spread", "table"]
+__all__ = ["arguments", "column", "machine", "publish", "ratio", "ratios", "spread", "table"]
 
-_PACKAGES: Final = ("rtms_client", "websockets", "attrs", "rtms")
+_PACKAGES: Final = (
+    *("rtms_client", "websockets", "attrs", "pybase64", "uvloop"),
+    *("rtms", "picows", "orjson"),
+)
 
 
 def arguments(description: str, *, turns: int, minutes: str) -> argparse.ArgumentParser:
@@ -43,6 +46,14 @@ def ratio(results: Results, name: str, base: str, key: str) -> list[float]:
     """Return, turn by turn, how many times the value of another side a side needs."""
     ours, theirs = column(results, name, key), column(results, base, key)
     return [mine / other for mine, other in zip(ours, theirs, strict=True)]
+
+
+def ratios(results: Results, name: str, key: str) -> list[str]:
+    """Write how many times as much as each of those to be compared with a side needs."""
+    return [
+        spread(ratio(results, name, base, key), 2) if base in results else ""
+        for base in (BARE, FLOOR, SDK, SPINNING)
+    ]
 
 
 def table(title: str, heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

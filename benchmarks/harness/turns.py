@@ -17,8 +17,12 @@ from .load import Job, Load, dump
 
 __all__ = [
     "BARE",
+    "FAST",
+    "FLOOR",
     "ITERATOR",
+    "SDK",
     "SIDES",
+    "SPINNING",
     "Endpoint",
     "Results",
     "Side",
@@ -38,19 +42,34 @@ class Side:
 
     module: str
     variant: str
-    needs: str = "rtms_client"
+    needs: tuple[str, ...] = ("rtms_client",)
+    speedups: bool = False
+    """Whether the library may use the packages of its extra `fast`."""
 
 
 ITERATOR: Final = "rtms_client, async for"
+FAST: Final = "rtms_client[fast], async for"
 BARE: Final = "bare websockets + json"
+FLOOR: Final = "bare picows + orjson + pybase64"
+SDK: Final = "Zoom's SDK, default polling"
+SPINNING: Final = "Zoom's SDK, polling without pause"
+_BARE_FAST: Final = ("picows", "orjson", "pybase64")
 
 SIDES: Final[Mapping[str, Side]] = {
     ITERATOR: Side("library", "iterator"),
     "rtms_client, async callback": Side("library", "async"),
     "rtms_client, plain callback": Side("library", "plain"),
+    FAST: Side("library", "iterator", needs=("pybase64",), speedups=True),
+    "rtms_client[fast], async callback": Side(
+        "library", "async", needs=("pybase64",), speedups=True
+    ),
+    "rtms_client[fast], uvloop": Side(
+        "library", "uvloop", needs=("pybase64", "uvloop"), speedups=True
+    ),
     BARE: Side("bare", ""),
-    "Zoom's SDK, default polling": Side("official", "0.01", needs="rtms"),
-    "Zoom's SDK, polling without pause": Side("official", "0", needs="rtms"),
+    FLOOR: Side("floor", "", needs=_BARE_FAST),
+    SDK: Side("official", "0.01", needs=("rtms",)),
+    SPINNING: Side("official", "0", needs=("rtms",)),
 }
 """All receivers; the bare loop is what the others are compared with."""
 
@@ -72,8 +91,9 @@ def available(names: Sequence[str]) -> list[str]:
     for name, side in SIDES.items():
         if names and not any(wanted in name for wanted in names):
             continue
-        if importlib.util.find_spec(side.needs) is None:
-            print(f"left out: {name}: {side.needs} is not installed", file=sys.stderr)
+        missing = [need for need in side.needs if importlib.util.find_spec(need) is None]
+        if missing:
+            print(f"left out: {name}: {', '.join(missing)} not installed", file=sys.stderr)
             continue
         chosen.append(name)
     return chosen
@@ -115,7 +135,12 @@ def receive(name: str, job: Job) -> dict[str, Any]:
         done = subprocess.run(  # noqa: S603  # our own module
             [sys.executable, "-m", f"harness.{side.module}", dump(job)],
             cwd=directory,
-            env={**os.environ, "PYTHONPATH": str(_HERE), "ZM_RTMS_CA": job.ca_file or ""},
+            env={
+                **os.environ,
+                "PYTHONPATH": str(_HERE),
+                "RTMS_CLIENT_SPEEDUPS": "1" if side.speedups else "0",
+                "ZM_RTMS_CA": job.ca_file or "",
+            },
             capture_output=True,
             text=True,
             timeout=_TIMEOUT_S,

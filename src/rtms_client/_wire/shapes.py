@@ -91,11 +91,13 @@ class Shapes:
         decode: Decodes base64; raises `ValueError` where anything is wrong with it.
     """
 
-    __slots__ = ("_codec", "_decode", "_shapes", "_texts")
+    __slots__ = ("_codec", "_decode", "_newest", "_shapes", "_texts")
 
     def __init__(self, codec: Codec, decode: Callable[[bytes], bytes]) -> None:
         self._codec = codec
         self._decode = decode
+        self._newest: tuple[bytes, bytes, bytes, int, _Shape] | None = None
+        """The text, size and shape of the message before, which the next one is likely to have."""
         self._shapes: dict[_Key, _Shape | None] = {}
         self._texts: dict[_Text, tuple[int, _Shape | None]] = {}
         """Shapes by a key that is quicker to make, with the size of the payload."""
@@ -114,6 +116,35 @@ class Shapes:
             The medium, and the frame that the full parser would make; `None` to ask the full
             parser.
         """
+        newest = self._newest
+        if newest is None:
+            return self._search(message, sequence, formats)
+        before, middle, after, size, shape = newest
+        mark = len(message) - len(after) - _DIGITS
+        start, end = len(before), mark - len(middle)
+        digits = message[mark : mark + _DIGITS]
+        if not (
+            message[end:mark] == middle
+            and digits.isdigit()
+            and message.startswith(before)
+            and message.endswith(after)
+            and start <= end
+        ):
+            return self._search(message, sequence, formats)
+        try:
+            data = self._decode(message[start:end])
+        except ValueError:
+            return None
+        timestamp_ms = int(digits)
+        granted = formats.get(shape.medium)
+        if timestamp_ms < _EARLIEST or granted is None or len(data) != size:
+            return self._search(message, sequence, formats)
+        return shape.medium, shape.frame(sequence, timestamp_ms, data, granted)
+
+    def _search(
+        self, message: bytes, sequence: int, formats: Mapping[MediaType, Format]
+    ) -> tuple[MediaType, CommonFrame] | None:
+        """Find the shape of a message that is not like the one before."""
         start = message.find(_DATA) + _AFTER_DATA
         if start < _AFTER_DATA:
             start = message.find(_SPACED_DATA) + len(_SPACED_DATA)
@@ -143,6 +174,7 @@ class Shapes:
         granted = formats.get(shape.medium)
         if granted is None:
             return None
+        self._newest = *text, len(data), shape
         return shape.medium, shape.frame(sequence, timestamp_ms, data, granted)
 
     def _look_up(self, text: _Text, size: int) -> _Shape | None:
