@@ -326,7 +326,7 @@ class StreamManager:
                 raise
             self._handler_failed(handler, served, RuntimeError(repr(error)))
         except Exception as error:  # noqa: BLE001  # user code may raise anything
-            if error is not stream.error:  # which an iterator raises, and which is told anyway
+            if not _tells(error, stream.error):  # iterators raise it, and it is told anyway
                 self._handler_failed(handler, served, error)
         finally:
             served.running -= 1
@@ -419,6 +419,11 @@ class StreamManager:
 async def _until_end(stream: RTMSStream) -> None:
     with contextlib.suppress(RTMSError):
         await stream.wait_ended()
+
+
+def _tells(error: Exception, end: RTMSError | None) -> bool:
+    """Tell whether an error is the end of a stream, or a copy of it as each consumer gets one."""
+    return end is not None and type(error) is type(end) and error.args == end.args
 
 
 def _guarded(arbiter: Arbiter) -> Arbiter:

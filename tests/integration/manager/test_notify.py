@@ -210,6 +210,34 @@ async def test_a_stream_that_does_not_exist_any_more_is_reported() -> None:
     assert isinstance(error, StreamNotFound)
 
 
+async def test_a_loop_that_ends_with_an_error_is_no_failed_handler(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """How the stream ended is told once, as its end, and not as a fault of the handler."""
+    async with FakeRTMSServer() as server:
+        [stream] = add_streams(server, 1)
+        client = client_of(server)
+        ended: list[Exception | None] = []
+
+        @client.on_stream
+        async def read(joined: RTMSStream) -> None:
+            async for frame in joined.audio():
+                assert frame.size
+
+        @client.on_stream_end
+        async def note(_: RTMSStream, error: Exception | None) -> None:
+            ended.append(error)
+
+        async with client:
+            client.notify(started(server, stream))
+            await until(lambda: server.received(READY))
+            client.notify(stopped(server, stream, StopReason.INTERNAL_EXCEPTION))
+            await until(lambda: ended)
+        assert str(ended).startswith("[StreamStopped(")
+        assert client.statistics().handler_errors == 0
+        assert "handler" not in caplog.text
+
+
 async def test_from_any_thread() -> None:
     """Eight threads deliver the same ten starts: ten streams."""
     async with FakeRTMSServer() as server, client_of(server) as client:
