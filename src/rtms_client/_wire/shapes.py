@@ -35,6 +35,7 @@ _DIGITS: Final = 13  # Unix time in milliseconds from 2001 to 2286
 _EARLIEST: Final = 10 ** (_DIGITS - 1)
 _WITHOUT_LENGTH: Final = 3
 _LIMIT: Final = 256  # one for each of so many speakers
+_LONGEST: Final = 4096  # what stands around the payload is some hundred bytes
 _KINDS: Final[Mapping[MediaType, type[CommonFrame]]] = {
     MediaType.AUDIO: AudioFrame,
     MediaType.VIDEO: VideoFrame,
@@ -179,6 +180,8 @@ class Shapes:
 
     def _look_up(self, text: _Text, size: int) -> _Shape | None:
         """Return the shape of a text that is new, or came with a payload of another size."""
+        if sum(map(len, text)) > _LONGEST:  # it is kept for long, whatever the server sends
+            return None
         key = _key(text, size)
         shape = self._shapes[key] if key in self._shapes else self._learn(key)
         _keep(self._texts, text, (size, shape))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import tracemalloc
 from typing import Any
 
 import pytest
@@ -193,6 +194,18 @@ def test_bounded() -> None:
     assert codec.asked == asked
     assert read(COMMON.replace(b"Ada", b"0"), shapes) is not None
     assert codec.asked > asked
+
+
+def test_long_texts_are_not_kept() -> None:
+    """What stands around the payload, whatever it is, cannot fill our memory."""
+    shapes = Shapes(JsonCodec(), strict_base64)
+    tracemalloc.start()
+    for number in range(50):
+        extra = b'"user_name":"Ada","new":"%d%s"' % (number, bytes([65]) * 100_000)
+        assert read(COMMON.replace(b'"user_name":"Ada"', extra), shapes) is None
+    kept, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert kept < 200_000
 
 
 def test_frames_are_like_any_other() -> None:
