@@ -9,7 +9,7 @@ from concurrent.futures import CancelledError, Future
 from contextlib import AbstractAsyncContextManager
 from typing import Any, Final, TypeVar
 
-from rtms_client.exceptions import InvalidState, RTMSError
+from rtms_client.exceptions import InvalidState
 
 __all__ = ["BackgroundOver", "BackgroundThread"]
 
@@ -22,12 +22,10 @@ _ROUND_S: Final = 0.2
 class BackgroundOver(InvalidState):
     """The thread does not run, or ended during the call."""
 
-    def __init__(self) -> None:
-        super().__init__(
-            "use the client",
-            "NOT OPEN",
-            "do it inside of `with client.in_background() as portal`",
-        )
+
+def _over() -> BackgroundOver:
+    advice = "do it inside of `with client.in_background() as portal`"
+    return BackgroundOver("use the client", "NOT OPEN", advice)
 
 
 class BackgroundThread:
@@ -56,7 +54,7 @@ class BackgroundThread:
 
         Raises:
             InvalidState: It was started before, or this process was forked since.
-            RTMSError: The context cannot be entered.
+            BaseException: What entering the context raises.
         """
         self.check_process()
         with self._gate:
@@ -77,7 +75,9 @@ class BackgroundThread:
         if thread is None or os.getpid() != self._pid:
             return
         with self._gate:
-            if self._loop is not None:
+            if self._loop is None:  # the context is not entered yet, or left already
+                self._leave.set()
+            else:
                 self._loop.call_soon_threadsafe(self._leave.set)
         if not self.is_current:
             thread.join()
@@ -85,10 +85,16 @@ class BackgroundThread:
 
     def _run(self) -> None:
         """Be the thread."""
-        loop = asyncio.new_event_loop()
+        try:
+            loop = asyncio.new_event_loop()
+        except BaseException as error:  # noqa: BLE001  # whatever it is, somebody waits for it
+            self._ready.set_exception(error)
+            return
         try:
             loop.run_until_complete(self._stay(loop))
-        except RTMSError as error:
+        except BaseException as error:
+            if self._ready.done():
+                raise
             self._ready.set_exception(error)
         finally:
             with self._gate:
@@ -151,7 +157,7 @@ class BackgroundThread:
         self.check_process()
         with self._gate:
             if self._loop is None:
-                raise BackgroundOver
+                raise _over()
             call = asyncio.run_coroutine_threadsafe(function(*args), self._loop)
             self._calls.add(call)
         call.add_done_callback(self._calls.discard)
@@ -172,7 +178,7 @@ class BackgroundThread:
         try:
             return call.result()
         except CancelledError:
-            raise BackgroundOver from None
+            raise _over() from None
         except BaseException:  # a KeyboardInterrupt, or what the function raised
             call.cancel()
             raise
