@@ -55,14 +55,18 @@ class _Tls:
     Args:
         context: The settings.
         host: Name that the certificate must have.
+
+    Attributes:
+        ready: Whether the handshake is over.
     """
 
-    __slots__ = ("incoming", "object", "outgoing")
+    __slots__ = ("incoming", "object", "outgoing", "ready")
 
     def __init__(self, context: ssl.SSLContext, host: str) -> None:
         self.incoming = ssl.MemoryBIO()
         self.outgoing = ssl.MemoryBIO()
         self.object = context.wrap_bio(self.incoming, self.outgoing, server_hostname=host)
+        self.ready = False
 
 
 class Channel(asyncio.BufferedProtocol):
@@ -88,7 +92,7 @@ class Channel(asyncio.BufferedProtocol):
         self._reported = False
         self._close_by: float | None = None
         self._messages: list[bytes] = []
-        self._parts: list[bytes] = []  # of a frame that is not there as a whole
+        self._part = bytearray()  # of a frame that is not there as a whole
         self._missing = 0  # bytes until it is worth while to look at it again
         self._owed = 0  # bytes of a frame whose beginning the protocol has
         self._fragments: bytearray | None = None
@@ -108,9 +112,6 @@ class Channel(asyncio.BufferedProtocol):
     def send(self, data: bytes) -> None:
         """Send a text message, in order, without waiting; ignored once the connection is gone."""
         if self._protocol.state is not State.OPEN:
-            return
-        if self.unsent > WRITE_LIMIT:
-            self._network.abort()
             return
         self._protocol.send_text(data)
         self._flush()
@@ -161,6 +162,7 @@ class Channel(asyncio.BufferedProtocol):
         except OSError as error:
             self._not_secured(error)
         else:
+            tls.ready = True
             self._secured.set_result(None)
         self._network.write(tls.outgoing.read())
 
@@ -191,7 +193,7 @@ class Channel(asyncio.BufferedProtocol):
             tls.incoming.write(self._buffer[:nbytes])
             if not self._secured.done():
                 self._secure(tls)
-            if self._secured.done() and self._secured.exception() is None:
+            if tls.ready:
                 self._decrypt(tls)
         self._deliver("")
 
@@ -231,12 +233,12 @@ class Channel(asyncio.BufferedProtocol):
     def _read(self, data: bytes) -> None:
         """Take what came, in order."""
         if len(data) < self._missing:
-            self._parts.append(data)
+            self._part += data
             self._missing -= len(data)
             return
-        if self._parts:
-            data = b"".join((*self._parts, data))
-            self._parts.clear()
+        if self._part:
+            data = b"".join((self._part, data))
+            self._part.clear()
         self._missing = at = 0
         while at < len(data):
             if self._owed or self._protocol.state is not State.OPEN:
@@ -244,7 +246,7 @@ class Channel(asyncio.BufferedProtocol):
                 continue
             at = self._cut(data, at)
             if at < len(data) and not self._look_at(data, at):
-                self._parts.append(data[at:])
+                self._part += data[at:]
                 return
 
     def _cut(self, data: bytes, at: int) -> int:
@@ -322,7 +324,7 @@ class Channel(asyncio.BufferedProtocol):
             self._fragments = None
 
     def _flush(self) -> None:
-        """Send what the protocol has to say."""
+        """Send what the protocol has to say; cut the connection when nobody reads it."""
         for data in self._protocol.data_to_send():
             if self._tls is not None:
                 self._encrypt(self._tls, data)
@@ -330,6 +332,8 @@ class Channel(asyncio.BufferedProtocol):
                 self._network.write(data)
             elif self._network.can_write_eof():
                 self._network.write_eof()
+        if self.unsent > WRITE_LIMIT:
+            self._network.abort()
 
     def _encrypt(self, tls: _Tls, data: bytes) -> None:
         """Send, or with no data end, inside TLS."""
@@ -338,8 +342,9 @@ class Channel(asyncio.BufferedProtocol):
                 tls.object.write(data)
             else:
                 tls.object.unwrap()
-        except ssl.SSLError:
-            pass  # the peer does not say goodbye, or did so before
+        except ssl.SSLError:  # at the end: the peer does not say goodbye, or did so before
+            if data:  # without it, what follows would make no sense
+                self._network.abort()
         self._network.write(tls.outgoing.read())
         if not data:
             self._network.close()

@@ -85,6 +85,8 @@ class _Connection(ClientConnection):
     @override
     def data_received(self, data: bytes) -> None:
         super().data_received(data)
+        if self.transport.get_write_buffer_size() > WRITE_LIMIT:  # pings that it does not read on
+            self.transport.abort()
         self._report_loss("")
 
     @override

@@ -2,6 +2,7 @@
 
 import asyncio
 import random
+import socket
 import struct
 from typing import Any
 
@@ -279,6 +280,22 @@ async def test_peer_that_does_not_read(server: Server, ear: Ear) -> None:
         transport.send(message)
         assert transport.unsent <= 1024 * 1024 + 2 * len(message)
     assert await ear.end() == [(1006, "")]
+
+
+async def test_peer_that_pings_and_does_not_read(server: Server, ear: Ear) -> None:
+    """Answers to pings that the peer does not read cannot make our memory grow either."""
+    transport = await server.connect()
+    transport.start(ear)
+    reading: Any = server.peer.writer.transport
+    reading.pause_reading()
+    kept = reading.get_extra_info("socket")  # the operating system keeps less: the test is quicker
+    kept.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    pings = frame(PING, bytes(125)) * 2000
+    while not ear.lost:
+        server.peer.write(pings)
+        await asyncio.sleep(0)
+        assert transport.unsent <= 1024 * 1024 + 256 * 1024
+    assert ear.lost == [(1006, "")]
 
 
 @pytest.mark.parametrize("turns", range(0, 12, 2))
