@@ -7,32 +7,32 @@ import signal
 import socket
 import sys
 import time
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Final
 
 import pytest
 
+from rtms_client import RTMSStarted
 from rtms_client.testing import FakeRTMSServer, SignedWebhook, bulk_captions, sign_webhook
+from rtms_client.webhooks import Notification, from_json
 
 WEB: Final = Path(__file__).parents[2] / "examples" / "web"
 SECRET: Final = "test-secret-token"
-COMMANDS: Final[Mapping[str, list[str]]] = {
-    "starlette": [
-        "-m",
-        "uvicorn",
-        "--app-dir",
-        str(WEB),
-        "--no-access-log",
-        "--port",
-        "PORT",
-        "starlette_app:app",
+UVICORN: Final = ["-m", "uvicorn", "--app-dir", str(WEB), "--no-access-log", "--port", "PORT"]
+COMMANDS: Final[Mapping[str, list[list[str]]]] = {
+    "starlette": [[*UVICORN, "starlette_app:app"]],
+    "fastapi": [[*UVICORN, "fastapi_app:app"]],
+    "aiohttp": [[str(WEB / "aiohttp_app.py")]],
+    "flask": [[str(WEB / "flask_app.py")]],
+    "django": [[str(WEB / "django_app.py")]],
+    "lambda": [
+        [str(Path(__file__).with_name("function_url.py"))],
+        [str(WEB / "queue_worker.py")],
     ],
-    "aiohttp": [str(WEB / "aiohttp_app.py")],
-    "flask": [str(WEB / "flask_app.py")],
-    "django": [str(WEB / "django_app.py")],
 }
+"""What to start for each; the last process joins the streams."""
 CHALLENGE: Final = {
     "event": "endpoint.url_validation",
     "event_ts": 1790000000000,
@@ -49,7 +49,7 @@ def free_port() -> int:
 
 
 class Application:
-    """An example in a process of its own, and its port."""
+    """An example that runs: the process that joins the streams, and the port for webhooks."""
 
     def __init__(self, process: asyncio.subprocess.Process, port: int) -> None:
         self.process = process
@@ -89,30 +89,21 @@ class Application:
 
 
 @asynccontextmanager
-async def running(name: str, server: FakeRTMSServer) -> AsyncIterator[Application]:
-    """Run an example; at the end it must obey SIGTERM."""
-    port = free_port()
-    command = [str(port) if word == "PORT" else word for word in COMMANDS[name]]
+async def started(
+    command: Sequence[str], env: Mapping[str, str]
+) -> AsyncIterator[asyncio.subprocess.Process]:
+    """Run Python; at the end it must obey SIGTERM."""
     process = await asyncio.create_subprocess_exec(
         sys.executable,
         *command,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.DEVNULL,
-        env={
-            **os.environ,
-            "ZOOM_CLIENT_ID": "test-client-id",
-            "ZOOM_CLIENT_SECRET": "test-client-secret",
-            "ZOOM_WEBHOOK_SECRET": SECRET,
-            "FAKE_CA_FILE": str(server.ca_file),
-            "PORT": str(port),
-            "DRAIN_S": "1",
-        },
+        env={**os.environ, **env},
     )
-    application = Application(process, port)
     try:
-        await application.ready()
-        yield application
-        process.send_signal(signal.SIGTERM)
+        yield process
+        if process.returncode is None:
+            process.send_signal(signal.SIGTERM)
         await asyncio.wait_for(process.wait(), 20)
     finally:
         if process.returncode is None:  # pragma: no cover  # only when a test failed
@@ -120,13 +111,46 @@ async def running(name: str, server: FakeRTMSServer) -> AsyncIterator[Applicatio
             await process.wait()
 
 
+@asynccontextmanager
+async def running(
+    name: str, server: FakeRTMSServer, queue: Path, *, drain_s: int = 1
+) -> AsyncIterator[Application]:
+    """Run an example; `queue` is for those that have one."""
+    port = free_port()
+    env = {
+        "ZOOM_CLIENT_ID": "test-client-id",
+        "ZOOM_CLIENT_SECRET": "test-client-secret",
+        "ZOOM_WEBHOOK_SECRET": SECRET,
+        "FAKE_CA_FILE": str(server.ca_file),
+        "PORT": str(port),
+        "DRAIN_S": str(drain_s),
+        "QUEUE_URL": str(queue),
+        "PYTHONPATH": str(WEB),
+    }
+    async with AsyncExitStack() as stack:
+        processes = [
+            await stack.enter_async_context(
+                started([str(port) if word == "PORT" else word for word in command], env)
+            )
+            for command in COMMANDS[name]
+        ]
+        application = Application(processes[-1], port)
+        await application.ready()
+        yield application
+
+
+def waiting(queue: Path) -> list[Notification]:
+    """Read what a queue holds."""
+    return [from_json(path.read_text("utf-8")) for path in queue.glob("*.json")]
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("name", COMMANDS)
-async def test_webhook_in_captions_out(name: str) -> None:
+async def test_webhook_in_captions_out(name: str, tmp_path: Path) -> None:
     """The challenge is answered, forgeries are refused, and a started webhook joins its stream."""
     async with (
         FakeRTMSServer(bulk_captions(segments=3, terminate=False), pace=None) as server,
-        running(name, server) as application,
+        running(name, server, tmp_path) as application,
     ):
         status, answer = await application.post(sign_webhook(CHALLENGE, SECRET))
         assert status == 200
@@ -145,10 +169,13 @@ async def test_webhook_in_captions_out(name: str) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", COMMANDS)
-async def test_a_hundred_webhooks_at_once(name: str) -> None:
+async def test_a_hundred_webhooks_at_once(name: str, tmp_path: Path) -> None:
     """Each is answered within the three seconds that Zoom waits, and each stream is joined."""
     script = bulk_captions(segments=1, terminate=False)
-    async with FakeRTMSServer(script, pace=None) as server, running(name, server) as application:
+    async with (
+        FakeRTMSServer(script, pace=None) as server,
+        running(name, server, tmp_path) as application,
+    ):
         streams = [
             server.add_stream(script, rtms_stream_id=f"s-{number}", pace=None)
             for number in range(100)
@@ -164,3 +191,27 @@ async def test_a_hundred_webhooks_at_once(name: str) -> None:
         assert max(taken) < 3
         found = {line.split()[0] for line in await application.lines(100)}
         assert found == {f"s-{number}" for number in range(100)}
+
+
+@pytest.mark.slow
+async def test_worker_drains(tmp_path: Path) -> None:
+    """On SIGTERM the worker leaves later messages alone, and follows its streams to their end."""
+    (tmp_path / "0.json").write_text("not ours")  # which does not stop it
+    script = bulk_captions(segments=1, terminate=False)
+    async with (
+        FakeRTMSServer(script, pace=None) as server,
+        running("lambda", server, tmp_path, drain_s=30) as application,
+    ):
+        later = server.add_stream(script, rtms_stream_id="later", pace=None)
+        await application.post(server.started_body(SECRET))
+        assert (await application.lines(1))[0].endswith(": segment 0")
+        application.process.send_signal(signal.SIGTERM)
+        assert await application.lines(1) == ["draining"]
+        await application.post(server.started_body(SECRET, later))
+        await server.stream.send_transcript("the last word")
+        assert (await application.lines(1))[0].endswith(": the last word")
+        await server.stream.terminate()
+        assert await asyncio.wait_for(application.process.wait(), 20) == 0
+    [left] = waiting(tmp_path)
+    assert isinstance(left, RTMSStarted)
+    assert left.stream.stream_id == "later"
