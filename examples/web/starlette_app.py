@@ -4,9 +4,7 @@
     export ZOOM_CLIENT_ID=... ZOOM_CLIENT_SECRET=... ZOOM_WEBHOOK_SECRET=...
     uvicorn --app-dir examples/web starlette_app:app
 
-FastAPI takes the same functions: ``app = FastAPI(lifespan=lifespan)`` and
-``app.add_api_route("/webhook", webhook, methods=["POST"])``. Uvicorn ends the lifespan on SIGTERM,
-which drains the streams.
+Uvicorn ends the lifespan on SIGTERM, which drains the streams.
 """
 
 import os
