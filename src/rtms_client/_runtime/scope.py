@@ -3,31 +3,33 @@
 import asyncio
 from collections.abc import Callable, Coroutine, Generator
 from contextlib import contextmanager
-from contextvars import ContextVar
 from typing import Any, Final
+from weakref import WeakSet
 
 __all__ = ["TaskScope", "sparing_caller"]
 
 _ROUNDS: Final = 3
 _PATIENCE_S: Final = 0.6
 
-_spared: ContextVar[frozenset[asyncio.Task[Any]]] = ContextVar("spared", default=frozenset())
+_spared: Final[WeakSet[asyncio.Task[Any]]] = WeakSet()
 """Tasks that wait for what is done on their behalf, and must therefore not be cancelled by it."""
 
 
 @contextmanager
 def sparing_caller() -> Generator[None]:
-    """Let no task that begins in here wait for, or cancel, the task that begins it.
+    """Let no scope wait for, or cancel, the calling task meanwhile.
 
-    A callback may thereby close all streams of a client, its own included.
+    A callback may thereby close all streams of a client, its own included, whoever else closes it.
     """
     caller = asyncio.current_task()
-    callers = frozenset[asyncio.Task[Any]]() if caller is None else frozenset({caller})
-    token = _spared.set(_spared.get() | callers)
+    if caller is None or caller in _spared:
+        yield
+        return
+    _spared.add(caller)
     try:
         yield
     finally:
-        _spared.reset(token)
+        _spared.discard(caller)
 
 
 class TaskScope:
@@ -94,4 +96,4 @@ class TaskScope:
         return sorted(task.get_name() for task in self._others())
 
     def _others(self) -> set[asyncio.Task[None]]:
-        return self._tasks - {asyncio.current_task()} - _spared.get()
+        return self._tasks - {asyncio.current_task()} - set(_spared)

@@ -391,14 +391,17 @@ class StreamManager:
 
     async def _cut(self, within_s: float) -> None:
         """Close all streams, then cancel what does not end, handlers included."""
+        with sparing_caller():  # a callback of one of the streams, perhaps
+            await self._cut_others(within_s)
+
+    async def _cut_others(self, within_s: float) -> None:
         end = self._now() + within_s
         cut_s = min(_CUT_S, within_s / 2)
         try:
-            with sparing_caller():
-                closing = [
-                    self._scope.start(stream.close(), f"{stream_id} close")
-                    for stream_id, stream in self.streams.items()
-                ]
+            closing = [
+                self._scope.start(stream.close(), f"{stream_id} close")
+                for stream_id, stream in self.streams.items()
+            ]
             if closing:
                 await asyncio.wait(closing, timeout=within_s - cut_s)
             left_s = max(0.0, end - cut_s - self._now())
