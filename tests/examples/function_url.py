@@ -5,6 +5,7 @@ joined by commas, and the body in base64 if its type says nothing of text.
 """
 
 import base64
+import contextlib
 import os
 import signal
 import sys
@@ -53,4 +54,5 @@ class Server(ThreadingHTTPServer):
 
 if __name__ == "__main__":
     signal.signal(signal.SIGTERM, lambda *_: sys.exit())
-    Server(("127.0.0.1", int(os.environ["PORT"])), FunctionUrl).serve_forever()
+    with contextlib.suppress(SystemExit):  # by SIGTERM
+        Server(("127.0.0.1", int(os.environ["PORT"])), FunctionUrl).serve_forever()
