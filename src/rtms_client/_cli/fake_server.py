@@ -7,8 +7,9 @@ import json
 import shlex
 import sys
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeAlias
 from urllib.parse import urlsplit
 
 from rtms_client.codes import explain_stop
@@ -17,7 +18,9 @@ from rtms_client.testing import FakeRTMSServer, sample_meeting
 from .failures import EXIT_OK, EXIT_USAGE, CommandError
 from .interrupt import interruptible
 
-__all__ = ["run"]
+__all__ = ["MakeServer", "run", "serve"]
+
+MakeServer: TypeAlias = Callable[[int, str, str], FakeRTMSServer]
 
 _CLIENT_ID: Final = "demo-client-id"
 _CLIENT_SECRET: Final = "demo-client-secret"  # noqa: S105  # of a fake account, shown to the user
@@ -30,23 +33,40 @@ def run(options: argparse.Namespace) -> int:
     Raises:
         CommandError: The port or a file cannot be used.
     """
+
+    def make(port: int, client_id: str, client_secret: str) -> FakeRTMSServer:
+        return FakeRTMSServer(
+            sample_meeting(seconds=options.seconds),
+            port=port,
+            client_id=client_id,
+            client_secret=client_secret,
+        )
+
+    return serve(make, options)
+
+
+def serve(make: MakeServer, options: argparse.Namespace) -> int:
+    """Serve one server after the other until interrupted; returns the exit code.
+
+    Args:
+        make: Makes a server from port, client id and client secret.
+        options: Where it is, and where it puts what it takes to join.
+
+    Raises:
+        CommandError: The port or a file cannot be used.
+    """
     with tempfile.TemporaryDirectory(prefix="rtms-client-") as folder:
         ca_file = options.ca_file or Path(folder, "ca.pem")
-        return asyncio.run(_serve(options, ca_file))
+        return asyncio.run(_serve(make, options, ca_file))
 
 
-async def _serve(options: argparse.Namespace, ca_file: Path) -> int:
+async def _serve(make: MakeServer, options: argparse.Namespace, ca_file: Path) -> int:
     port: int = options.port
     first = True
     with interruptible() as interruption:
         try:
             while True:
-                async with FakeRTMSServer(
-                    sample_meeting(seconds=options.seconds),
-                    port=port,
-                    client_id=_CLIENT_ID,
-                    client_secret=_CLIENT_SECRET,
-                ) as server:
+                async with make(port, _CLIENT_ID, _CLIENT_SECRET) as server:
                     port = urlsplit(server.signaling_url).port or 0  # the same one from now on
                     if first:
                         _announce(server, options.event_file, ca_file)

@@ -2,24 +2,33 @@
 
 import argparse
 import importlib.metadata
-import math
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Final, TypeAlias
+from typing import Any, Final
 
 from typing_extensions import override
 
-__all__ = ["MEDIA_NAMES", "make_parser"]
+from .options import (
+    MEDIA_NAMES,
+    AddParser,
+    add_command,
+    add_join_options,
+    add_json,
+    add_server_files,
+    examples,
+    media,
+    redactions,
+    seconds,
+)
+from .parser_tools import add_tools
 
-AddParser: TypeAlias = Callable[..., argparse.ArgumentParser]
+__all__ = ["make_parser"]
 
-MEDIA_NAMES: Final = ("audio", "video", "share", "transcript", "chat")
-_MAX_PORT: Final = 65535
 _EXIT_CODES: Final = """
 exit codes:
   0    ended as wanted
-  1    the stream ended abnormally, or files could not be written
+  1    the stream ended abnormally, files could not be written, or a check failed
   2    wrong options or unusable input
   3    the stream could not be joined
   130  interrupted by Ctrl-C or SIGTERM; the files are complete up to then
@@ -40,7 +49,7 @@ def make_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog=_program(sys.argv[0]),
         description="Receive live Zoom meetings over Realtime Media Streams (RTMS).",
-        epilog=_examples("demo", "record --event started.json --out recording", "explain 18")
+        epilog=examples("demo", "record --event started.json --out recording", "explain 18")
         + _EXIT_CODES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
@@ -50,6 +59,7 @@ def make_parser() -> argparse.ArgumentParser:
     _add_demo(commands.add_parser)
     _add_record(commands.add_parser)
     _add_fake_server(commands.add_parser)
+    add_tools(commands.add_parser)
     _add_explain(commands.add_parser)
     return parser
 
@@ -59,32 +69,12 @@ def _program(started_as: str) -> str:
     return "python -m rtms_client" if started_as.endswith("__main__.py") else "rtms-client"
 
 
-def _examples(*commands: str) -> str:
-    lines = (f"  python -m rtms_client {command}" for command in commands)
-    return "\n".join(["examples:", *lines, ""])
-
-
-def _add(add_parser: AddParser, name: str, text: str, epilog: str) -> argparse.ArgumentParser:
-    parser = add_parser(
-        name,
-        help=text,
-        description=f"{text[0].upper()}{text[1:]}.",
-        epilog=epilog,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
-    )
-    parser.add_argument(
-        "--debug", action="store_true", help="show the log and the traceback of an error"
-    )
-    return parser
-
-
 def _add_demo(add_parser: AddParser) -> None:
-    parser = _add(
+    parser = add_command(
         add_parser,
         "demo",
         "play a sample meeting through a fake server into the real client, and record it",
-        _examples("demo", "demo --out sample --seconds 10", "demo --fast --json | head -n 5")
+        examples("demo", "demo --out sample --seconds 10", "demo --fast --json | head -n 5")
         + _FILES
         + _EXIT_CODES,
     )
@@ -98,25 +88,26 @@ def _add_demo(add_parser: AddParser) -> None:
     parser.add_argument(
         "--seconds",
         metavar="N",
-        type=_seconds,
+        type=seconds,
         default=25.0,
         help="length of the meeting, which is cut or repeated (default: %(default)g)",
     )
     parser.add_argument(
         "--fast", action="store_true", help="as fast as possible instead of in real time"
     )
-    _add_json(parser)
+    add_json(parser)
 
 
 def _add_record(add_parser: AddParser) -> None:
-    parser = _add(
+    parser = add_command(
         add_parser,
         "record",
         "join a stream and record everything that it delivers",
-        _examples(
+        examples(
             "record --event started.json --out recording",
             "record --event - --out recording --media audio,transcript < started.json",
             "record --event started.json --out recording --seconds 600 --json | jq .text",
+            "record --event started.json --out recording --wire wire.jsonl --redact media,names",
         )
         + """
 credentials come from the environment:
@@ -126,12 +117,7 @@ credentials come from the environment:
         + _FILES
         + _EXIT_CODES,
     )
-    parser.add_argument(
-        "--event",
-        metavar="FILE",
-        required=True,
-        help="body of the rtms_started webhook as received (JSON); - reads standard input",
-    )
+    add_join_options(parser)
     parser.add_argument("--out", metavar="DIR", type=Path, required=True, help="where the files go")
     parser.add_argument(
         "--overwrite", action="store_true", help="replace an earlier recording in DIR"
@@ -139,72 +125,59 @@ credentials come from the environment:
     parser.add_argument(
         "--media",
         metavar="LIST",
-        type=_media,
+        type=media,
         default=MEDIA_NAMES,
         help=f"what to ask for, separated by commas (default: {','.join(MEDIA_NAMES)})",
     )
     parser.add_argument(
-        "--seconds", metavar="N", type=_seconds, help="leave after so long (default: stay)"
+        "--seconds", metavar="N", type=seconds, help="leave after so long (default: stay)"
     )
     parser.add_argument(
         "--unified", action="store_true", help="one connection for all media instead of one each"
     )
     parser.add_argument(
-        "--allow-host",
-        metavar="HOST",
-        action="append",
-        default=[],
-        help="also connect to this host and its subdomains, not only to Zoom's; may be repeated",
+        "--wire",
+        metavar="FILE",
+        type=Path,
+        help="also write down the wire, without secrets, for replay and inspect",
     )
     parser.add_argument(
-        "--ca-file", metavar="FILE", type=Path, help="PEM file of the only authorities to trust"
+        "--redact",
+        metavar="LIST",
+        type=redactions,
+        default=(),
+        help="what to take out of the wire besides: media, names, or both",
     )
-    parser.add_argument(
-        "--proxy",
-        metavar="URL",
-        help="HTTP proxy, or none for a direct connection (default: as the environment says)",
-    )
-    _add_json(parser)
+    add_json(parser)
 
 
 def _add_fake_server(add_parser: AddParser) -> None:
-    parser = _add(
+    parser = add_command(
         add_parser,
         "fake-server",
         "serve the sample meeting until interrupted, to try out record and programs of your own",
-        _examples("fake-server", "fake-server --event-file started.json --ca-file ca.pem")
+        examples("fake-server", "fake-server --event-file started.json --ca-file ca.pem")
         + """
 The started webhook goes to standard output as one line of JSON, or to the event file; what to type
 in another terminal is shown beside it. The credentials are made up, the certificate is thrown away.
 """,
     )
-    parser.add_argument(
-        "--port", metavar="P", type=_port, default=0, help="port of the signaling (default: any)"
-    )
+    add_server_files(parser)
     parser.add_argument(
         "--seconds",
         metavar="N",
-        type=_seconds,
+        type=seconds,
         default=25.0,
         help="length of the meeting, which is cut or repeated (default: %(default)g)",
-    )
-    parser.add_argument(
-        "--event-file", metavar="FILE", type=Path, help="where to put the started webhook"
-    )
-    parser.add_argument(
-        "--ca-file",
-        metavar="FILE",
-        type=Path,
-        help="where to put the certificate authority (default: a temporary file)",
     )
 
 
 def _add_explain(add_parser: AddParser) -> None:
-    parser = _add(
+    parser = add_command(
         add_parser,
         "explain",
         "explain a status code, stop reason or close code; without CODE, list all",
-        _examples("explain 18", "explain --stop 18", "explain INVALID_SIGNATURE"),
+        examples("explain 18", "explain --stop 18", "explain INVALID_SIGNATURE"),
     )
     parser.add_argument(
         "code", metavar="CODE", nargs="?", help="number, name or part of a name (default: all)"
@@ -216,14 +189,6 @@ def _add_explain(add_parser: AddParser) -> None:
         ("close", "only close codes, which end WebSocket connections"),
     ):
         kinds.add_argument(f"--{kind}", dest="kind", action="store_const", const=kind, help=text)
-
-
-def _add_json(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--json",
-        action="store_true",
-        help="write items to standard output as lines of JSON, everything else to standard error",
-    )
 
 
 class _Version(argparse.Action):
@@ -242,29 +207,3 @@ class _Version(argparse.Action):
     ) -> None:
         print(f"rtms_client {importlib.metadata.version('rtms_client')}")
         parser.exit()
-
-
-def _seconds(text: str) -> float:
-    try:
-        seconds = float(text)
-    except ValueError:
-        seconds = math.nan
-    if not 0 < seconds < math.inf:
-        raise argparse.ArgumentTypeError(f"expected a number of seconds above 0, got {text!r}")
-    return seconds
-
-
-def _port(text: str) -> int:
-    if not text.isdecimal() or int(text) > _MAX_PORT:
-        raise argparse.ArgumentTypeError(f"expected a port from 0 to {_MAX_PORT}, got {text!r}")
-    return int(text)
-
-
-def _media(text: str) -> Iterable[str]:
-    names = [name.strip().lower() for name in text.split(",")]
-    for name in names:
-        if name not in MEDIA_NAMES:
-            raise argparse.ArgumentTypeError(
-                f"expected some of {','.join(MEDIA_NAMES)}, got {name!r}"
-            )
-    return tuple(dict.fromkeys(names))

@@ -3,6 +3,7 @@
 import argparse
 import asyncio
 import sys
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, Final
 
@@ -19,6 +20,7 @@ from rtms_client.config import (
 )
 from rtms_client.exceptions import InvalidParameters, RemoteProtocolError
 from rtms_client.media import SessionClock
+from rtms_client.testing import WireRecorder
 from rtms_client.webhooks import parse_started
 
 from .failures import EXIT_USAGE, CommandError
@@ -29,7 +31,7 @@ from .summary import report
 from .tally import Tally
 from .text import clean
 
-__all__ = ["MEDIA", "run"]
+__all__ = ["MEDIA", "NO_CREDENTIALS", "make_client", "network_options", "read_event", "run"]
 
 MEDIA: Final = {
     "audio": AudioParams(),
@@ -39,6 +41,10 @@ MEDIA: Final = {
     "chat": ChatParams(),
 }
 """What is asked for, by medium."""
+NO_CREDENTIALS: Final = (
+    "no credentials: set ZOOM_CLIENT_ID and ZOOM_CLIENT_SECRET in the environment "
+    "(or ZM_RTMS_CLIENT and ZM_RTMS_SECRET)"
+)
 _MAX_EVENT_BYTES: Final = 1024 * 1024
 
 
@@ -50,7 +56,14 @@ def run(options: argparse.Namespace) -> int:
     """
     info = read_event(options.event)
     patience = Patience()
-    client = make_client(options, patience)
+    wire = wire_recorder(options)
+    client = make_client(
+        options,
+        patience,
+        media=options.media,
+        unified=options.unified,
+        session_factory=wire,
+    )
     folder: Path = options.out
     prepare_folder(folder, replace=options.overwrite)
     tally, clock = Tally(), SessionClock()
@@ -78,7 +91,20 @@ def run(options: argparse.Namespace) -> int:
         )
         return await session.run()
 
-    return report(asyncio.run(receive()), tally, clock, messages)
+    outcome = asyncio.run(receive())
+    if wire is not None:
+        for line in _about(wire):
+            print(line, file=messages)
+    return report(outcome, tally, clock, messages)
+
+
+def _about(wire: WireRecorder) -> Iterator[str]:
+    """Say where the wire was written, or why it was not."""
+    yield ""
+    if wire.problem is not None:
+        yield f"the wire was not written completely: {wire.problem}"
+    for path in wire.files:
+        yield f"wire: {path}; look at it with `inspect`, replay it with `replay`"
 
 
 def read_event(source: str) -> StreamInfo:
@@ -109,37 +135,70 @@ def read_event(source: str) -> StreamInfo:
         ) from error
 
 
-def make_client(options: argparse.Namespace, patience: Patience) -> RTMSClient:
-    """Make the client that the options and the environment describe.
-
-    Args:
-        options: The options.
-        patience: Decides how often a connection is tried.
+def network_options(options: argparse.Namespace) -> NetworkOptions:
+    """Return how to reach the servers.
 
     Raises:
-        CommandError: No credentials, or an option with a forbidden value.
+        CommandError: The file of authorities does not exist.
+        InvalidParameters: An option has a forbidden value.
     """
     ca_file: Path | None = options.ca_file
     if ca_file is not None and not ca_file.is_file():
         raise CommandError(EXIT_USAGE, f"--ca-file {ca_file}: expected a PEM file, found none")
     proxy: str | bool = options.proxy is None or (options.proxy != "none" and options.proxy)
     hosts = (*NetworkOptions().allowed_hosts, *options.allow_host)
-    media: dict[str, Any] = {name: MEDIA[name] for name in options.media}
+    return NetworkOptions(allowed_hosts=hosts, ca_file=ca_file, proxy=proxy)
+
+
+def make_client(
+    options: argparse.Namespace,
+    patience: Patience,
+    *,
+    media: Iterable[str],
+    **more: Any,  # noqa: ANN401  # passed on
+) -> RTMSClient:
+    """Make the client that the options and the environment describe.
+
+    Args:
+        options: The options.
+        patience: Decides how often a connection is tried.
+        media: What to ask for.
+        more: Further arguments of `RTMSClient`.
+
+    Raises:
+        CommandError: No credentials, or an option with a forbidden value.
+    """
+    chosen: dict[str, Any] = {name: MEDIA[name] for name in media}
     try:
-        network = NetworkOptions(allowed_hosts=hosts, ca_file=ca_file, proxy=proxy)
         return RTMSClient.from_env(
-            **media,
-            network=network,
-            unified=options.unified,
+            **chosen,
+            network=network_options(options),
             buffers=BUFFERS,
             reconnect=ReconnectPolicy(),
             on_reconnect=patience,
+            **more,
         )
     except InvalidParameters as error:
         if error.what == "RTMSClient":
-            raise CommandError(
-                EXIT_USAGE,
-                "no credentials: set ZOOM_CLIENT_ID and ZOOM_CLIENT_SECRET in the environment "
-                "(or ZM_RTMS_CLIENT and ZM_RTMS_SECRET)",
-            ) from error
+            raise CommandError(EXIT_USAGE, NO_CREDENTIALS) from error
         raise CommandError(EXIT_USAGE, explained(error)) from error
+
+
+def wire_recorder(options: argparse.Namespace) -> WireRecorder | None:
+    """Return what writes down the wire, if that is wanted.
+
+    Raises:
+        CommandError: The file exists, or cannot be made.
+    """
+    path: Path | None = options.wire
+    if path is None:
+        if options.redact:
+            raise CommandError(EXIT_USAGE, "--redact is about the recording of --wire FILE")
+        return None
+    if path.exists():
+        raise CommandError(EXIT_USAGE, f"--wire {path} exists; choose another file or delete it")
+    if not path.absolute().parent.is_dir():
+        raise CommandError(EXIT_USAGE, f"--wire {path}: make the folder first")
+    return WireRecorder(
+        path, redact_media="media" in options.redact, redact_names="names" in options.redact
+    )

@@ -113,16 +113,29 @@ class Recording:
 
     # --- as a meeting ----------------------------------------------------------------------------
 
-    def server(self, *, pace: float | None = 1.0) -> FakeRTMSServer:
+    def server(
+        self,
+        *,
+        pace: float | None = 1.0,
+        port: int = 0,
+        client_id: str = "test-client-id",
+        client_secret: str = "test-client-secret",  # noqa: S107  # as made up as the server
+    ) -> FakeRTMSServer:
         """Return a fake server, to be entered, that does again what the real one did.
 
         Args:
             pace: Speed: 1 is real time, `None` as fast as the client reads.
+            port: Port of the signaling endpoint; any free one when 0.
+            client_id: Client id to accept.
+            client_secret: Secret that signatures are made with.
         """
         media = self._media()
         return FakeRTMSServer(
             self.meeting(),
             pace=pace,
+            port=port,
+            client_id=client_id,
+            client_secret=client_secret,
             product=self.info.product,
             product_id=self.info.product_id,
             rtms_stream_id=self.info.stream_id,

@@ -13,7 +13,10 @@ from rtms_client._cli import explain
 from rtms_client._cli.failures import CommandError
 from rtms_client._cli.parser import make_parser
 
-COMMANDS = ("demo", "record", "fake-server", "explain")
+COMMANDS = (
+    *("demo", "record", "fake-server", "captions", "replay", "inspect"),
+    *("sign", "verify-webhook", "doctor", "explain"),
+)
 
 
 def ends_with(code: int, *arguments: str) -> None:
