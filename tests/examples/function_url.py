@@ -1,11 +1,11 @@
 """Serve ``lambda_handler.py`` over HTTP, as a function URL of AWS Lambda does.
 
 Requests become events of payload format 2.0: header names in lower case, several values of one
-joined by commas, and the body in base64 if its type says nothing of text.
+joined by commas, and the body in base64 if its type says nothing of text. A program, which nobody
+imports.
 """
 
 import base64
-import contextlib
 import os
 import signal
 import sys
@@ -52,7 +52,5 @@ class Server(ThreadingHTTPServer):
     request_queue_size = 128
 
 
-if __name__ == "__main__":
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit())
-    with contextlib.suppress(SystemExit):  # by SIGTERM
-        Server(("127.0.0.1", int(os.environ["PORT"])), FunctionUrl).serve_forever()
+signal.signal(signal.SIGTERM, lambda *_: sys.exit())
+Server(("127.0.0.1", int(os.environ["PORT"])), FunctionUrl).serve_forever()
