@@ -8,12 +8,7 @@ from typing import Any, Protocol, Self, TypeAlias, TypeVar, cast
 
 from typing_extensions import override
 
-from rtms_client._runtime.buffers import (
-    Hub,
-    Lane,
-    LaneKey,
-    key_name,
-)
+from rtms_client._runtime.buffers import Hub, Lane, LaneKey, key_name
 from rtms_client._runtime.dispatch import Callback, CallbackRunner, callback_name
 from rtms_client._runtime.driver import Driver
 from rtms_client._runtime.hooks import Observers, RestartCaller, StreamObserver
@@ -428,7 +423,8 @@ class RTMSStream(CallbackMethods):
             InvalidState: The stream is not open.
             HostNotAllowed: No URL may be opened; the stream stays where it is.
         """
-        opening = self._entered and self._driver is None  # its credentials are being looked up
+        # As long as the credentials are being looked up, nothing is connected.
+        opening = self._entered and (self._driver is None or self.state is Phase.RESTARTING)
         driver = None if opening else self._opened("move", alive=True)[1]
         if self._is_late(info.event_ts_ms):
             return
@@ -494,8 +490,9 @@ class RTMSStream(CallbackMethods):
     async def _go_on(self, info: StreamInfo, driver: Driver) -> None:
         try:
             signer = await find_signer(self._settings, info)
-            if self.state is Phase.RESTARTING:  # finding the credentials took its time
-                driver.restarted(info, *signer)
+            # That took its time: it may be over, have moved, or be started again as yet another.
+            if self.state is Phase.RESTARTING and self._info.stream_id == info.stream_id:
+                driver.restarted(self._info, *signer)
         except RTMSError as error:
             driver.abort(error)
 

@@ -4,6 +4,7 @@ import asyncio
 import logging
 from typing import Any, Final
 
+import attrs
 import pytest
 from tests.integration.manager.support import READY, client_of, started, stopped
 from tests.integration.support import CLIENT_ID, CLIENT_SECRET, Leaks, info_of, until
@@ -279,6 +280,26 @@ async def test_a_new_server_that_may_not_be_opened_ends_the_stream() -> None:
             stream.stopped(StopReason.KEEP_ALIVE_TIMEOUT)
             with pytest.raises(HostNotAllowed):
                 await stream.wait_ended()
+
+
+@pytest.mark.parametrize("word", ["moved", "restarted"])
+async def test_news_while_the_credentials_are_looked_up(word: str) -> None:
+    """What comes right behind the new start wins: other servers, or yet another stream."""
+    async with FakeRTMSServer() as server:
+        newest = info_of(server, server.add_stream(rtms_stream_id="again"))
+        stream_id = "again" if word == "moved" else "between"
+        first = attrs.evolve(newest, stream_id=stream_id, server_urls=("wss://localhost:1",))
+
+        async def start(_: RestartRequest) -> None:
+            stream.restarted(first)
+            getattr(stream, word)(newest)
+
+        client = client_of(server, restart=start, restart_policy=QUICK)
+        async with client.stream(info_of(server)) as stream:
+            stream.stopped(StopReason.KEEP_ALIVE_TIMEOUT)
+            await until(lambda: stream.state is Phase.STREAMING)
+            assert stream.info == newest
+    assert server.violations == []
 
 
 async def test_a_stream_that_is_joined_already_is_not_taken_over() -> None:
