@@ -145,6 +145,12 @@ class Intake:
             if medium in self._gaps:
                 self._gaps[medium].interrupt()
 
+    def begin_anew(self) -> None:
+        """Take note that what follows comes from a stream that was started again."""
+        self.interrupt(self.formats)
+        self.roster.begin_anew()
+        self._add_gap(self._pauses.end())  # the new one is not paused
+
     def finish(self) -> None:
         """Announce the gaps of interruptions that nothing followed, and of a pause."""
         for gaps in self._gaps.values():

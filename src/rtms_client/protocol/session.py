@@ -229,8 +229,7 @@ class StreamSession(SessionSteps):
         self._target = Target(info, self.options)
         self._ending = False
         self.stop_reason = None
-        self.intake.interrupt(self.options.params)
-        self.intake.roster.begin_anew()
+        self.intake.begin_anew()
         self.intake.statistics.restarts += 1
         self.control.restarted(info)
         self._refusals.clear()

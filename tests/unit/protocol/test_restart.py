@@ -11,6 +11,7 @@ from tests.unit.protocol.failover_support import accept, fail, live, lose, refus
 
 from rtms_client.config import RestartPolicy, StreamInfo
 from rtms_client.enums import Product, StopReason
+from rtms_client.events import Gap
 from rtms_client.exceptions import (
     HostNotAllowed,
     InvalidState,
@@ -260,6 +261,19 @@ def test_sessions_of_the_old_stream_say_nothing_of_the_new_one(wire: Wire) -> No
     revive(wire)
     lose(wire, "signaling")
     assert wire.phase() == "RECONNECTING_SIGNALING"
+
+
+def test_a_pause_of_the_old_stream_is_over(wire: Wire) -> None:
+    """The new stream is not paused, and its own pauses begin when it says so."""
+    wire.hear("signaling", {"msg_type": 8, "state": 5, "timestamp": NOW})
+    die(wire)
+    revive(wire)
+    wire.forget()
+    wire.hear("signaling", {"msg_type": 8, "state": 5, "timestamp": NOW + 9000})
+    wire.hear("signaling", {"msg_type": 8, "state": 6, "timestamp": NOW + 9500})
+    gap = wire.items()[-1]
+    assert isinstance(gap, Gap)
+    assert (gap.from_ms, gap.to_ms) == (NOW + 9000, NOW + 9500)
 
 
 def test_a_medium_that_was_refused_is_asked_for_again(join: Join) -> None:
