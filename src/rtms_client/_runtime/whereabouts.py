@@ -48,7 +48,7 @@ def _awaited(awaitable: object) -> Iterator[FrameType]:
         found = [names for names in _WAITS if getattr(awaitable, names[0], None) is not None]
         if not found:
             return
-        [(frame_name, next_name)] = found
+        frame_name, next_name = found[0]  # what `types.coroutine` makes may have two kinds
         yield getattr(awaitable, frame_name)
         awaitable = getattr(awaitable, next_name)
 

@@ -1,12 +1,15 @@
 """Where a consumer is: the innermost line of the user's code, in a task or in a thread."""
 
 import asyncio
+import inspect
 import sysconfig
 import threading
+import types
 from collections.abc import AsyncIterator, Generator
-from typing import Any
+from typing import Any, cast
 
 import pytest
+from typing_extensions import override
 
 from rtms_client._runtime.whereabouts import of_task, of_thread
 
@@ -47,6 +50,26 @@ async def in_a_loop(gate: Gate) -> None:
         pass
 
 
+class Foreign(Generator[None, None, None]):
+    """A generator as compilers make them; it waits for one turn."""
+
+    def __init__(self) -> None:
+        self.gi_frame = inspect.currentframe()
+        self.gi_yieldfrom = None
+        self._turns = [None]
+
+    @override
+    def send(self, _: None, /) -> None:
+        """Go on."""
+        if not self._turns:
+            raise StopIteration
+        self._turns.pop()
+
+    @override
+    def throw(self, *_: Any) -> None:
+        """End."""
+
+
 @pytest.mark.parametrize(
     ("waits", "place"),
     [
@@ -68,6 +91,21 @@ async def test_of_a_task(waits: Any, place: str) -> None:  # noqa: ANN401  # a f
     assert file == __file__
     assert int(line) > 0
     assert name == place
+
+
+async def test_of_a_task_that_waits_in_compiled_code() -> None:
+    """What `types.coroutine` makes of a foreign generator looks like both of its kinds."""
+    nap: Any = types.coroutine(cast("Any", Foreign))
+
+    async def wait() -> None:
+        await nap()
+
+    task = asyncio.create_task(wait())
+    await asyncio.sleep(0)
+    found = of_task(task)
+    await task
+    assert found is not None
+    assert found.endswith(" in Foreign.__init__")
 
 
 async def test_of_a_task_that_waits_below_the_standard_library() -> None:
