@@ -109,6 +109,10 @@ class Mailbox:
             item = self._pop_first(now)
         return item
 
+    def holds_anything(self) -> bool:
+        """Tell whether an item or a gap waits."""
+        return any(lane.first() is not None for lane in self.lanes)
+
     def whereabouts(self) -> str | None:
         """Return where the consumer is: file, line and function; `None` when nobody knows."""
         if self.thread_ident is not None:

@@ -42,12 +42,8 @@ class ItemIterator(Generic[T_co]):
         item = mailbox.take()
         if item is not None:
             return cast("T_co", item)
-        if not (self._hub.opened or mailbox.ended):
-            raise InvalidState(
-                "wait for an item", "IDLE", "open the stream first: `async with client.stream(...)`"
-            )
         try:
-            return cast("T_co", await mailbox.get())
+            return cast("T_co", await self._waited(mailbox))
         except EndOfStream:
             raise StopAsyncIteration from None
 
@@ -61,15 +57,30 @@ class ItemIterator(Generic[T_co]):
 
         Raises:
             RTMSError: The stream ended abnormally.
-            InvalidState: Another task is waiting on this iterator.
+            InvalidState: Another task is waiting on this iterator, or the stream was not opened.
         """
-        if self._mailbox is None:
+        mailbox = self._mailbox
+        if mailbox is None:
             return []
         try:
-            first = await self._mailbox.get()
+            first = await self._waited(mailbox)
         except EndOfStream:
             return []
-        return cast("list[T_co]", self._mailbox.batch(first))
+        return cast("list[T_co]", mailbox.batch(first))
+
+    async def _waited(self, mailbox: Mailbox) -> Item:
+        """Wait for the next item.
+
+        Raises:
+            EndOfStream: The stream ended normally.
+            RTMSError: It ended abnormally.
+            InvalidState: Another task is waiting on this iterator, or the stream was not opened.
+        """
+        if not (self._hub.opened or mailbox.ended or mailbox.holds_anything()):
+            raise InvalidState(
+                "wait for an item", "IDLE", "open the stream first: `async with client.stream(...)`"
+            )
+        return await mailbox.get()
 
     def take(self) -> list[T_co]:
         """Return what waits, like `batch`, but without waiting.

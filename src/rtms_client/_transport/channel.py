@@ -330,7 +330,7 @@ class Channel(asyncio.BufferedProtocol):
                 self._encrypt(self._tls, data)
             elif data:
                 self._network.write(data)
-            elif self._network.can_write_eof():
+            else:
                 self._network.write_eof()
         if self.unsent > WRITE_LIMIT:
             self._network.abort()

@@ -2,7 +2,7 @@
 
 import pytest
 
-from rtms_client import AudioFrame, BufferLimits, ConnectionLost, Gap, MediaType
+from rtms_client import AudioFrame, BufferLimits, ConnectionLost, Gap, InvalidState, MediaType
 from rtms_client._runtime.buffers import Hub
 from rtms_client.config import AudioFormat
 from rtms_client.events import FirstPacket, GapCause
@@ -63,6 +63,17 @@ async def test_batch_is_bounded() -> None:
     for number in range(10):
         hub.publish(audio(number, 300_000), 300_000)
     assert len(frames.take()) == 4
+
+
+async def test_batch_of_a_stream_that_was_never_opened() -> None:
+    """Nothing can come, so waiting is refused at once; what waits is returned."""
+    hub = hub_of()
+    hub.opened = False
+    frames = frames_of(hub)
+    with pytest.raises(InvalidState, match="open the stream first"):
+        await frames.batch()
+    hub.publish(audio(1), 4)
+    assert numbers(await frames.batch()) == [1]
 
 
 async def test_batch_at_the_end() -> None:

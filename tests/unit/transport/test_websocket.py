@@ -148,7 +148,8 @@ async def test_sending(server: Server, transport: WebSocketTransport) -> None:
     ("last", "expected"),
     [
         (closing(1000, "bye"), (1000, "bye")),
-        (closing(1011), (1011, "")),
+        *[(closing(code), (code, "")) for code in (1001, 1003, 1007, 1011, 1014)],
+        *[(closing(code), (code, "")) for code in (3000, 3999, 4000, 4999)],
         (closing(4999, "ü"), (4999, "ü")),
         (frame(CLOSE), (1005, "")),
     ],
@@ -177,6 +178,16 @@ async def test_end_without_close_frame(server: Server, ear: Ear) -> None:
 
 
 @pytest.mark.usefixtures("transport")
+async def test_half_close(server: Server, ear: Ear) -> None:
+    """A peer that will write no more, but still reads, is gone, and sees our end."""
+    server.peer.write(frame(TEXT, b"last words"))
+    server.peer.writer.write_eof()
+    assert await ear.end() == [(1006, "")]
+    assert ear.heard == [b"last words"]
+    assert await server.peer.reader.read() == b""
+
+
+@pytest.mark.usefixtures("transport")
 async def test_reset(server: Server, ear: Ear) -> None:
     """A connection that is reset is abnormal, with what the network said."""
     server.peer.writer.get_extra_info("socket").setsockopt(1, 13, struct.pack("ii", 1, 0))
@@ -195,9 +206,25 @@ async def test_reset(server: Server, ear: Ear) -> None:
         (frame(PING, bytes(126)), 1002),
         (b"\x81\x81\0\0\0\0a", 1002),
         (frame(CLOSE, b"\xe8"), 1002),
+        *[(closing(code), 1002) for code in (999, 1005, 1006, 1015, 2999, 5000)],
         (frame(CLOSE, b"\x03\xe8\xff"), 1007),
     ],
-    ids=["reserved", "opcode", "orphan", "nested", "long ping", "masked", "short", "no UTF-8"],
+    ids=[
+        "reserved",
+        "opcode",
+        "orphan",
+        "nested",
+        "long ping",
+        "masked",
+        "short",
+        "999",
+        "1005",
+        "1006",
+        "1015",
+        "2999",
+        "5000",
+        "no UTF-8",
+    ],
 )
 async def test_broken_protocol(server: Server, ear: Ear, wrong: bytes, code: int) -> None:
     """A peer that breaks the protocol is told why, and what came before is delivered."""
@@ -224,6 +251,20 @@ async def test_message_above_the_limit(server: Server, ear: Ear, pieces: int) ->
     [(code, _)] = await ear.end()
     assert code == 1009
     assert len(ear.heard) == 1
+    await transport.close(1000, "")
+
+
+async def test_largest_message(server: Server, ear: Ear) -> None:
+    """The limit of 16 MiB is exact: that many bytes arrive, one more is refused by its head."""
+    limit = NetworkOptions().max_message_bytes
+    assert limit == 16 * 1024 * 1024
+    transport = await server.connect(max_bytes=limit)
+    transport.start(ear)
+    server.peer.write(frame(BINARY, bytes(limit)))
+    assert [len(data) for data in await ear.hear(1)] == [limit]
+    server.peer.write(b"\x82\x7f" + struct.pack("!Q", limit + 1))
+    [(code, _)] = await ear.end()
+    assert code == 1009
     await transport.close(1000, "")
 
 
