@@ -3,7 +3,7 @@
 import os
 from collections.abc import Callable, Iterable, Mapping
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Final, Self
+from typing import TYPE_CHECKING, Any, Final, Self, cast
 
 import attrs
 from typing_extensions import override
@@ -51,6 +51,13 @@ _ENVIRONMENT: Final = (
 )
 
 
+_PARAMS: Final[Mapping[MediaType, type]] = {
+    MediaType.AUDIO: AudioParams,
+    MediaType.VIDEO: VideoParams,
+    MediaType.SHARE: ShareParams,
+    MediaType.TRANSCRIPT: TranscriptParams,
+    MediaType.CHAT: ChatParams,
+}
 _DEFAULT_POLICY: Final = ReconnectPolicy()
 _DEFAULT_RESTARTS: Final = RestartPolicy()
 
@@ -136,7 +143,7 @@ class RTMSClient(CallbackMethods, HookMethods):
         network = network or NetworkOptions()
         self._settings = StreamSettings(
             credentials=_credentials(client_id, client_secret, credentials),
-            params={medium: params for medium, params in media.items() if params is not None},
+            params=_asked_for(media),
             events=None if events is None else check_subscriptions(events),
             network=network,
             timeouts=timeouts or Timeouts(),
@@ -286,6 +293,20 @@ class RTMSClient(CallbackMethods, HookMethods):
     def __repr__(self) -> str:
         media = ", ".join(key_name(medium) for medium in self._settings.params)
         return f"<RTMSClient {media or 'events only'}, {len(self._manager.streams)} open>"
+
+
+def _asked_for(
+    media: "Mapping[MediaType, MediaParams | None]",
+) -> "dict[MediaType, MediaParams]":
+    """Return the media that were asked for; ``audio=True`` fails here and not when joining."""
+    for medium, params in media.items():
+        if params is not None and not isinstance(cast("object", params), _PARAMS[medium]):
+            name = key_name(medium)
+            wanted = f"{_PARAMS[medium].__name__}()"
+            raise InvalidParameters(
+                name, f"expected {wanted}, got {params!r}", f"write {name}={wanted}"
+            )
+    return {medium: params for medium, params in media.items() if params is not None}
 
 
 def _credentials(

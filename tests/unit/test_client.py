@@ -1,5 +1,7 @@
 """The client: where credentials come from, what is refused at once, and what is shown."""
 
+from typing import Any
+
 import pytest
 
 from rtms_client import (
@@ -39,6 +41,14 @@ def _no_credentials(monkeypatch: pytest.MonkeyPatch) -> None:
 def credentials_of(client: RTMSClient) -> object:
     """Return where a client has its credentials from."""
     return client._settings.credentials  # noqa: SLF001  # nothing public shows a secret
+
+
+@pytest.mark.parametrize("value", [True, AudioParams, ChatParams()], ids=repr)
+def test_parameters_of_a_medium_are_its_own(value: object) -> None:
+    """Anything but an instance of the right class is refused where it is written."""
+    values: dict[str, Any] = {"audio": value}
+    with pytest.raises(InvalidParameters, match=r"write audio=AudioParams\(\)"):
+        RTMSClient("id", "secret", **values)
 
 
 def test_id_and_secret() -> None:

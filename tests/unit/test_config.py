@@ -343,7 +343,7 @@ def test_one_server_url_is_not_a_sequence_of_letters() -> None:
 @pytest.mark.parametrize(
     ("value", "problem"),
     [
-        ("", "expected a non-empty str, got str"),
+        ("", "expected a non-empty str, got an empty one"),
         (None, "expected a non-empty str, got NoneType"),
         (7, "expected a non-empty str, got int"),
         ("\ud800", "expected text that UTF-8 can express, got lone surrogates"),

@@ -30,7 +30,8 @@ def whole(_: object, attribute: "attrs.Attribute[Any]", value: object) -> None:
 def not_empty(_: object, attribute: "attrs.Attribute[Any]", value: object) -> None:
     """Validate that a text can be signed and sent; never shows it, for it may be a secret."""
     if not isinstance(value, str) or not value:
-        got = f"expected a non-empty str, got {type(value).__name__}"
+        found = "an empty one" if value == "" else type(value).__name__
+        got = f"expected a non-empty str, got {found}"
     elif any("\ud800" <= character <= "\udfff" for character in value):
         got = "expected text that UTF-8 can express, got lone surrogates"
     else:
