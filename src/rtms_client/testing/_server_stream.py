@@ -43,6 +43,7 @@ _AUTOMATIC: Final = frozenset(
 )
 _NEVER_SENT: Final = frozenset({1005, 1006, 1015})  # RFC 6455, section 7.4.1
 _POLL_S: Final = 0.001
+_HEARD_S: Final = 1.0
 
 
 class FakeStream:
@@ -307,6 +308,8 @@ class FakeStream:
             for connection in self.media:
                 connection.put(terminated)
         self.session_state = SessionState.STOPPED
+        if self.signaling is not None:  # the word on one socket, before the others close
+            await self.signaling.wait_read(timeout_s=_HEARD_S)
         self._abandon_media()
         if self._player is not asyncio.current_task():
             self._player.cancel()
