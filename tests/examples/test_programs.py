@@ -1,9 +1,12 @@
 """The programs in ``examples`` run as their texts say, against the fake server."""
 
+import json
 import os
 import subprocess
 import sys
 import wave
+import zlib
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -147,3 +150,16 @@ def test_speech_to_text_by_pocketsphinx(zoom: Zoom, tmp_path: Path) -> None:
     assert result.stderr == "0 packets dropped\n"
     assert "Ada: the release notes" in result.stdout
     assert len(result.stdout.splitlines()) == 9
+
+
+def test_all_cores(zoom: Zoom, tmp_path: Path) -> None:
+    """Each stream is read by the one process that its id says."""
+    events = [started(zoom, tmp_path / f"{n}.json", MediaType.TRANSCRIPT) for n in range(6)]
+    result = run("all_cores.py", *events, "--processes", 2, "--fake", zoom.ca_file)
+    assert result.stderr == ""
+    lines = result.stdout.splitlines()
+    assert len(lines) == 6 * 9
+    ids = [json.loads(event.read_text("utf-8"))["payload"]["rtms_stream_id"] for event in events]
+    shards = Counter(zlib.crc32(stream_id.encode()) % 2 for stream_id in ids)
+    captions = Counter(line.partition("]")[0] for line in lines)
+    assert sorted(captions.values()) == sorted(9 * streams for streams in shards.values())
