@@ -464,6 +464,7 @@ async def test_a_stream_that_the_application_joined_moves_too() -> None:
     async with FakeRTMSServer() as server, client_of(server) as client:
         async with client.stream(info_of(server)) as stream:
             client.notify(started(server))
+            await server.wait_for(READY)  # it may be on its way when the stream is open
             server.move()
             moved = server.started_webhook()
             moved["event_ts"] += 1000
