@@ -104,3 +104,33 @@ async def test_a_client_is_closed_from_inside(where: str) -> None:
                 client.notify(started(server, fake))
             await until(lambda: ends)
     assert ends == [0]
+
+
+@pytest.mark.parametrize("where", ["handler", "callback"])
+async def test_a_stream_is_closed_from_inside(where: str) -> None:
+    """Whoever calls `stream.close()` in the stream gets to its end; the other stream goes on."""
+    async with FakeRTMSServer() as server:
+        fakes = add_streams(server, 2)
+        client = client_of(server)
+        ends: list[list[str]] = []
+
+        async def close(stream: RTMSStream, *, here: bool) -> None:
+            if here and stream.info.stream_id == "stream-1":
+                await stream.close()
+                ends.append(list(client.streams))
+
+        @client.on_stream
+        async def handle(stream: RTMSStream) -> None:
+            await close(stream, here=where == "handler")
+            await asyncio.Event().wait()
+
+        @client.on_audio
+        async def hear(_: AudioFrame, stream: RTMSStream) -> None:
+            await close(stream, here=where == "callback" and not ends)
+
+        async with client:
+            for fake in fakes:
+                client.notify(started(server, fake))
+            await until(lambda: ends and list(client.streams) == ["stream-0"])
+    assert "stream-1" not in ends[0]
+    assert server.violations == []
