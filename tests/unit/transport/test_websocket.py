@@ -19,9 +19,11 @@ from tests.unit.transport.conftest import (
     WebSocketTransport,
     frame,
 )
+from websockets.exceptions import InvalidStatus
 
 from rtms_client import ConnectFailed, NetworkOptions
 from rtms_client._transport import WebSocketConnector
+from rtms_client._transport.proxied import open_proxied
 
 
 def closing(code: int, reason: str = "") -> bytes:
@@ -360,3 +362,17 @@ async def test_name_that_cannot_be_looked_up(host: str) -> None:
     connector = WebSocketConnector(NetworkOptions(proxy=False))
     with pytest.raises(ConnectFailed, match=f"ws://{host}, got: "):
         await connector("audio", f"ws://{host}")
+
+
+async def test_redirect_is_not_followed() -> None:
+    """A redirect could lead past the allow-list of hosts, so it is an answer like any other."""
+
+    async def redirect(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 302 Found\r\nLocation: ws://localhost:1/\r\n\r\n")
+        writer.close()
+
+    async with await asyncio.start_server(redirect, "127.0.0.1", 0) as listener:
+        port = listener.sockets[0].getsockname()[1]
+        with pytest.raises(InvalidStatus, match="HTTP 302"):
+            await open_proxied(f"ws://127.0.0.1:{port}/", 1000, None, None)
