@@ -469,12 +469,19 @@ class FakeStream:
             LookupError: There is no such socket, and the message is not optional.
         """
         if item.optional:
-            fast = self.settings.pace is None
-            while fast and item.socket in self._hung_up and not self.ended:  # noqa: ASYNC110
-                await asyncio.sleep(_POLL_S)
+            if self.settings.pace is None:
+                await self._wait_return(item.socket)
             if not self._has(item.socket):
                 return
         await self.send_raw(item.message, socket=item.socket)
+
+    async def _wait_return(self, socket: str) -> None:
+        """Wait until the client opened a socket again that a meeting hung up, if it does."""
+        until = time.monotonic() + self.settings.timing.drain_s
+        while socket in self._hung_up and not self.ended:
+            if time.monotonic() > until:
+                self._hung_up.discard(socket)  # the next message does not wait once more
+            await asyncio.sleep(_POLL_S)
 
     async def hang_up(self, item: Hangup) -> None:
         """Close a socket as a meeting says."""
