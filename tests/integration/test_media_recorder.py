@@ -9,7 +9,7 @@ import pytest
 from tests.integration.support import client_for, info_of, joined, until
 
 from rtms_client import AudioParams, StreamStopped, TranscriptParams
-from rtms_client.enums import StopReason, StreamState
+from rtms_client.enums import MediaType, StopReason, StreamState
 from rtms_client.media import Recorder
 from rtms_client.testing import FakeRTMSServer, MeetingScript, tone_meeting
 from rtms_client.testing import StateChange as Change
@@ -23,7 +23,8 @@ def length_ms(path: Path) -> int:
 
 async def test_record(tmp_path: Path) -> None:
     """Five lines from a stream to files."""
-    async with FakeRTMSServer(tone_meeting(seconds=2), pace=None) as server:
+    both = MediaType.AUDIO | MediaType.TRANSCRIPT
+    async with FakeRTMSServer(tone_meeting(seconds=2), pace=None, expected_media=both) as server:
         client = client_for(server, audio=AudioParams(), transcript=TranscriptParams())
         with Recorder(tmp_path) as recorder:
             async with client.stream(info_of(server)) as stream:

@@ -23,7 +23,7 @@ async def speak(stream: FakeStream, numbers: range) -> None:
 
 
 PROGRAM = """
-import os, signal, sys, threading, time
+import os, signal, sys, threading
 from rtms_client import AudioParams, NetworkOptions, RTMSClient, parse_started
 from rtms_client.exceptions import InvalidState
 
@@ -48,19 +48,19 @@ print("closed", stream.state.value, [t.name for t in threading.enumerate() if t.
 """,
     "exit without closing": """
 portal = client.in_background().start()
+handling = threading.Event()
 
 @portal.on_stream
 def handle(stream):
     print("waiting", flush=True)
+    handling.set()
     for frame in stream.audio():
         pass
     print("handler ended", flush=True)
 
 portal.notify(started)
 sys.stdin.close()
-time.sleep(0)
-while not portal.streams or not any(s.state.value == "streaming" for s in portal.streams.values()):
-    time.sleep(0.01)
+handling.wait()
 """,
     "exception": """
 with client.in_background() as portal, portal.stream(started) as stream:
