@@ -2,7 +2,7 @@
 
 import contextlib
 import json
-from collections.abc import Callable, Generator, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from os import PathLike
 from pathlib import Path
 from typing import Any, Final, Literal, Self, TypeAlias, cast
@@ -30,6 +30,7 @@ _CODEC: Final = JsonCodec()
 _MAX_LINE: Final = 64 * 1024 * 1024
 _SERVER_SAYS: Final = frozenset({2, 4, 11, 12, 20, 22, 29})
 """Messages that the fake server sends by itself: answers, and keep-alives."""
+_ENDING: Final = frozenset({StreamState.TERMINATING, StreamState.TERMINATED})
 _AUTOMATIC: Final = frozenset({1, 7})
 
 
@@ -129,7 +130,7 @@ class Recording:
             client_id: Client id to accept.
             client_secret: Secret that signatures are made with.
         """
-        media = self._media()
+        media, epoch_ms = self._scan()
         return FakeRTMSServer(
             self.meeting(),
             pace=pace,
@@ -141,6 +142,7 @@ class Recording:
             rtms_stream_id=self.info.stream_id,
             available=media,
             expected_media=media,
+            epoch_ms=epoch_ms,
         )
 
     def meeting(self) -> MeetingScript:
@@ -150,13 +152,11 @@ class Recording:
         """
         return MeetingScript(self._meeting)
 
-    def _media(self) -> MediaType:
-        """Return the media that the server accepted."""
+    def _scan(self) -> tuple[MediaType, int | None]:
+        """Return the media that the server accepted, and when the meeting began for it."""
         asked = {name.lower(): MediaType[name] for name in self.recorded_options["params"]}
-        everything = MediaType(0)
-        for medium in asked.values():
-            everything |= medium
-        found = MediaType(0)
+        asked["all"] = _all_of(asked.values())
+        found, epoch_ms = MediaType(0), None
         for number, line in _lines(self.path):
             with _checked(self.path, number):
                 message = line.get("message", {})
@@ -164,20 +164,44 @@ class Recording:
                     accepted = message.get("status_code", message.get("status")) == 0
                     endpoint = line.get("e") if accepted else None
                     found |= asked.get(str(endpoint), MediaType(0))
-                    if endpoint == "all" or len(found) == len(asked):
-                        return everything
-        return found
+                elif message.get("msg_type") == MessageType.EVENT_UPDATE and epoch_ms is None:
+                    epoch_ms = _first_packet_ms(message.get("event"))
+                if found == asked["all"] and epoch_ms is not None:
+                    break
+        return found, epoch_ms
 
     def _meeting(self) -> Iterator[MeetingItem]:
         began: float | None = None
+        end: StateChange | None = None
+        at_ms = 0
         for number, line in _lines(self.path):
             with _checked(self.path, number):
                 if began is None and line.get("message", {}).get("msg_type") in MEDIA_OF_MESSAGE:
                     began = line["t"]
                 at_ms = 0 if began is None else int((line.get("t", began) - began) * 1000)
                 item = _as_item(line, at_ms)
-                if item is not None:
+                if isinstance(item, StateChange):  # what was still under way comes first
+                    end = item
+                elif item is not None and (end is None or not isinstance(item, Hangup)):
                     yield item
+        if end is not None:
+            yield attrs.evolve(end, at_ms=at_ms)
+
+
+def _all_of(media: Iterable[MediaType]) -> MediaType:
+    found = MediaType(0)
+    for medium in media:
+        found |= medium
+    return found
+
+
+def _first_packet_ms(event: object) -> int | None:
+    """Return when the media began, if an event says so."""
+    if not isinstance(event, dict):
+        return None
+    fields = cast("_Line", event)
+    at_ms: object = fields.get("timestamp") if fields.get("event_type") == 1 else None
+    return at_ms if isinstance(at_ms, int) else None
 
 
 def _agree(_: ReconnectAttempt) -> None:
@@ -196,7 +220,8 @@ def _as_item(line: _Line, at_ms: int) -> MeetingItem | None:
         return RawMessage(at_ms=at_ms, message=_raw(line), socket=socket, optional=True)
     if message.get("msg_type") in _SERVER_SAYS or _is_automatic(message):
         return None
-    if _state(message) == (MessageType.STREAM_STATE_UPDATE, StreamState.TERMINATED):
+    kind, state = _state(message)
+    if kind == MessageType.STREAM_STATE_UPDATE and state in _ENDING:
         reason = message.get("reason", message.get("stop_reason"))
         why = StopReason(reason) if isinstance(reason, int) else None
         return StateChange(at_ms=at_ms, state=StreamState.TERMINATED, reason=why)

@@ -21,11 +21,18 @@ from rtms_client import (
     StreamStopped,
 )
 from rtms_client.config import NetworkOptions, ReconnectPolicy
-from rtms_client.enums import ContactCenterEventType, StatusCode
+from rtms_client.enums import ContactCenterEventType, StatusCode, StreamState
 from rtms_client.events import ReconnectScheduled, StreamResumed
 from rtms_client.exceptions import InternalError, RequestFailed, StreamLost
 from rtms_client.protocol import Phase, SessionOptions, StreamSession
-from rtms_client.testing import Hangup, RawMessage, Recording, RecordingUnreadable, WireRecorder
+from rtms_client.testing import (
+    Hangup,
+    RawMessage,
+    Recording,
+    RecordingUnreadable,
+    StateChange,
+    WireRecorder,
+)
 from rtms_client.testing._recording_values import error_from, error_values
 
 INFO = StreamInfo(
@@ -348,3 +355,38 @@ def test_a_full_disk(record: Recorder, tmp_path: Path, caplog: pytest.LogCapture
     assert [one.getMessage() for one in caplog.records] == [
         "cannot record: No space left on device; the stream goes on without"
     ]
+
+
+def test_the_end_of_a_meeting_comes_last(record: Recorder, tmp_path: Path) -> None:
+    """Media that were under way at the end are played before it; how to end the server knows."""
+    path = tmp_path / "wire.jsonl"
+    session = record(path)
+    joined(session)
+    hear(session, 1, 101.0, msg_type=6, event={"event_type": 1, "timestamp": 1790000000000})
+    hear(session, 1, 102.0, msg_type=8, state=3, reason=6)
+    hear(session, 1, 102.1, msg_type=8, state=4, reason=6)
+    content = {"user_id": 0, "data": "AAAA", "timestamp": 1790000000000}
+    hear(session, 2, 102.2, msg_type=14, content=content)
+    found = list(Recording.load(path).meeting())
+    assert [type(item).__name__ for item in found] == ["RawMessage", "StateChange"]
+
+
+def test_a_meeting_ends_also_when_its_last_word_got_lost(record: Recorder, tmp_path: Path) -> None:
+    """The server said that it would end; the sockets that it closed then are its own business."""
+    path = tmp_path / "wire.jsonl"
+    session = record(path)
+    joined(session)
+    hear(session, 1, 102.0, msg_type=8, state=3, reason=6)
+    session.lost(2, 1000, "", 102.1)
+    [end] = Recording.load(path).meeting()
+    assert end == StateChange(at_ms=0, state=StreamState.TERMINATED, reason=StopReason(6))
+
+
+async def test_the_server_has_the_clock_of_the_recording(record: Recorder, tmp_path: Path) -> None:
+    """Otherwise the recorded media would lie before the start of the session."""
+    path = tmp_path / "wire.jsonl"
+    session = record(path)
+    joined(session)
+    hear(session, 1, 101.0, msg_type=6, event={"event_type": 1, "timestamp": 1790000000000})
+    async with Recording.load(path).server() as server:
+        assert server.stream.epoch_ms == 1790000000000
