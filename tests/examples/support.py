@@ -27,6 +27,7 @@ def run(name: str, *arguments: object, timeout_s: float = 40) -> subprocess.Comp
             **os.environ,
             "ZOOM_CLIENT_ID": "test-client-id",
             "ZOOM_CLIENT_SECRET": "test-client-secret",
+            "PYTHONASYNCIODEBUG": "",  # it would say on stderr what takes long
         },
     )
 
