@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import importlib.util
 import sys
 
 import pytest
@@ -17,8 +18,9 @@ ALMOST = st.text(st.sampled_from("ABab01+/=-_ \n\\\x00ÿ"), max_size=12).map(str
 
 def test_used_when_installed() -> None:
     """What is installed is used, and says so."""
-    assert speedups.active() == ("pybase64",)
-    assert speedups.base64_decoder() is not strict_base64
+    installed = importlib.util.find_spec("pybase64") is not None
+    assert speedups.active() == ("pybase64",) * installed
+    assert (speedups.base64_decoder() is strict_base64) is not installed
 
 
 @pytest.mark.parametrize("value", ["0", "off", "No"])
