@@ -11,9 +11,8 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     import asyncio
 
-__all__ = ["of_task", "of_thread"]
+__all__ = ["depth_of", "of_task", "of_thread"]
 
-_DEPTH: Final = 200
 _WAITS: Final = (("cr_frame", "cr_await"), ("gi_frame", "gi_yieldfrom"), ("ag_frame", "ag_await"))
 
 
@@ -31,15 +30,27 @@ def of_task(task: "asyncio.Task[None]") -> str | None:
     return _place([*_awaited(task.get_coro())])
 
 
-def of_thread(ident: int) -> str | None:
-    """Return file, line and name of the function that a thread runs; `None` when unknown."""
+def of_thread(ident: int, depth: int = 0) -> str | None:
+    """Return file, line and name of the function that a thread runs; `None` when unknown.
+
+    Args:
+        ident: The thread.
+        depth: How many of the outermost functions do not count.
+    """
     frames_of: Callable[[], dict[int, FrameType]] = vars(sys)["_current_frames"]  # documented
-    frame = frames_of().get(ident)
-    frames: list[FrameType] = []
-    while frame is not None and len(frames) < _DEPTH:
-        frames.append(frame)
+    return _place([*_callers(frames_of().get(ident))][::-1][depth:])
+
+
+def depth_of(frame: FrameType | None) -> int:
+    """Return how many functions have called each other, up to and with this one."""
+    return sum(1 for _ in _callers(frame))
+
+
+def _callers(frame: FrameType | None) -> Iterator[FrameType]:
+    """Yield a frame and those that called it, innermost first."""
+    while frame is not None:
+        yield frame
         frame = frame.f_back
-    return _place(frames[::-1])
 
 
 def _awaited(awaitable: object) -> Iterator[FrameType]:

@@ -460,6 +460,9 @@ class Timeouts:
     drain_s: float = attrs.field(default=5.0, validator=positive)
     """After the end: time for callbacks to work off what was received; ``close`` returns as soon as
     they have. What still runs then is cancelled."""
+    blocked_s: float = attrs.field(default=1.0, validator=positive)
+    """User code that keeps the event loop to itself for so long is named in a warning, because no
+    keep-alive is answered meanwhile; twice as long is never missed. ``math.inf`` never looks."""
 
 
 class OverflowPolicy(enum.Enum):

@@ -16,6 +16,7 @@ from rtms_client._runtime.dispatch import callback_name, is_async
 from rtms_client._runtime.hooks import is_own_cancellation
 from rtms_client._runtime.log import Log, stream_log
 from rtms_client._runtime.scope import TaskScope, sparing_caller
+from rtms_client._runtime.watchdog import Blocked, WentOn, watch
 from rtms_client.config import StreamInfo, Timeouts
 from rtms_client.exceptions import (
     InvalidParameters,
@@ -50,6 +51,8 @@ _log: Final = logging.getLogger("rtms_client.client")
 _OVER: Final = (StreamStopped, StreamNotFound)
 _CUT_S: Final = 0.7
 """What cancelling everything may take at the end of a graceful close."""
+_NAMED: Final = 5
+"""How many streams one line of the log names."""
 
 
 @attrs.define(eq=False)
@@ -107,6 +110,7 @@ class StreamManager:
         self._registry = Registry(_guarded(arbiter), max_streams)
         self._scope = TaskScope("rtms client", self._task_failed)
         self._loop: asyncio.AbstractEventLoop | None = None
+        self._end_watch: Callable[[], None] | None = None
         self._served: dict[str, _Served] = {}
         self._again: dict[str, StreamInfo] = {}
         """Streams that were started again before we had left them."""
@@ -138,11 +142,16 @@ class StreamManager:
             )
         self._registry.admit(stream.info)
         self.streams[stream_id] = stream
+        if self._end_watch is None:
+            self._end_watch = watch(self._timeouts.blocked_s, self._loop_blocked)
 
     def leave(self, stream: RTMSStream) -> None:
         """Take note that nothing of a stream is left."""
         stream_id = stream.info.stream_id
         del self.streams[stream_id]
+        if not self.streams and self._end_watch is not None:
+            self._end_watch()
+            self._end_watch = None
         over = isinstance(stream.error, _OVER) if stream.error else stream.state is Phase.CLOSED
         self._left(stream_id, over=over)
 
@@ -409,6 +418,26 @@ class StreamManager:
         finally:
             for name in await self._scope.aclose(cut_s):
                 _log.warning("%s does not end although it was cancelled; left alone", name)
+
+    def _loop_blocked(self, news: Blocked | WentOn) -> None:
+        """Tell of a handler that blocks the event loop; called in a thread, for the loop cannot."""
+        if isinstance(news, WentOn):
+            _log.info("the event loop goes on; it stood still for %.1f s", news.after_s)
+            return
+        self.statistics.blocked += 1
+        self.statistics.blocked_at = news.place
+        streams = tuple(self.streams)
+        more = f" and {len(streams) - _NAMED} more" if len(streams) > _NAMED else ""
+        _log.warning(
+            "%s keeps the event loop to itself for more than %g s, it is at %s; meanwhile no "
+            "keep-alive is answered (%s%s); put work that blocks into a plain callback or "
+            "asyncio.to_thread()",
+            news.task,
+            news.limit_s,
+            news.place,
+            ", ".join(streams[:_NAMED]),
+            more,
+        )
 
     @staticmethod
     def _now() -> float:

@@ -30,3 +30,7 @@ class ClientStatistics:
     """Streams that ended with an error."""
     handler_errors: int = 0
     """Handlers and hooks that raised."""
+    blocked: int = 0
+    """How often user code kept the event loop to itself for longer than `Timeouts.blocked_s`."""
+    blocked_at: str | None = None
+    """Where it last was: file, line and function. `None` when it never did."""
