@@ -55,7 +55,7 @@ class Participant:
 
     user_id: UserId
     user_name: str | None = attrs.field(default=None, repr=False)
-    """`None` when the server did not say."""
+    """`None` when the server did not say, not even in an earlier event."""
     extra: Mapping[str, object] = attrs.field(factory=dict[str, object], repr=False, hash=False)
     """Keys that this version does not know."""
 

@@ -6,6 +6,7 @@ import hashlib
 import importlib.util
 import json
 import os
+import re
 import sys
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,8 @@ pytestmark = [
     ),
 ]
 
+GUIDE = Path(__file__).parents[2] / "docs/howto/from-zooms-sdk.md"
+FENCED = re.DOTALL | re.MULTILINE
 DRIVER = Path(__file__).with_name("official_sdk_driver.py")
 MEDIA = MediaType.AUDIO | MediaType.VIDEO | MediaType.SHARE | MediaType.TRANSCRIPT
 
@@ -127,6 +130,38 @@ async def test_joins_every_product(product: Product, key: str, tmp_path: Path) -
         await server.stream.terminate()
         result = await running
         assert (result["join"], result["leave"]) == (0, 6)
+
+
+async def test_the_program_of_the_guide(tmp_path: Path) -> None:
+    """What the guide for those who come from the SDK shows of it prints captions."""
+    [shown] = re.findall(r"^```{code-block} python\n(.*?)^```$", GUIDE.read_text("utf-8"), FENCED)
+    (tmp_path / "logs").mkdir()
+    async with FakeRTMSServer(
+        sample_meeting(seconds=8, terminate=False), pace=4, expected_media=MediaType.TRANSCRIPT
+    ) as server:
+        settings = server.stream.settings
+        names = {
+            "payload": server.started_webhook()["payload"],
+            "client_id": settings.client_id,
+            "client_secret": settings.client_secret,
+        }
+        program = "".join(f"{name} = {value!r}\n" for name, value in names.items()) + shown
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-u", "-c", program),
+            cwd=tmp_path,
+            env={**os.environ, "ZM_RTMS_CA": str(server.ca_file)},
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.STDOUT,
+        )
+        assert process.stdout is not None
+        try:
+            lines = [await process.stdout.readline()]
+            while lines[-1] and not lines[-1].startswith(b"Ada: Good morning, Grace."):
+                lines.append(await process.stdout.readline())
+        finally:
+            process.kill()
+            await process.communicate()
+    assert lines[-1], b"".join(lines).decode()
 
 
 async def test_reports_the_status_of_a_refusal(tmp_path: Path) -> None:

@@ -118,6 +118,25 @@ def zoom() -> Iterator[Zoom]:
         yield server
 
 
+class Http:
+    """What a snippet needs of ``httpx.AsyncClient``, in place of Zoom's token endpoint."""
+
+    async def post(self, url: str, *, data: dict[str, str], auth: tuple[str, str]) -> Self:
+        """Take a request for a token."""
+        assert url == "https://zoom.us/oauth/token"
+        assert data == {"grant_type": "account_credentials", "account_id": "account-id"}
+        assert auth == ("test-client-id", "test-client-secret")
+        return self
+
+    def raise_for_status(self) -> Self:
+        """Say that all is well."""
+        return self
+
+    def json(self) -> dict[str, object]:
+        """Return what Zoom answers."""
+        return {"access_token": "a token", "token_type": "bearer", "expires_in": 3599}
+
+
 @pytest.fixture
 def namespace(
     zoom: Zoom, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
@@ -157,4 +176,6 @@ def namespace(
         "secret_token": SECRET_TOKEN,
         "client_id": "test-client-id",
         "client_secret": "test-client-secret",
+        "account_id": "account-id",
+        "http": Http(),
     }

@@ -164,7 +164,7 @@ def test_output_and_repetition(
         "  00:00.6  Ada: Good morning, Grace. Let me share my screen.\n",
         "  00:05.6  Grace (chat): Can everybody see the slides?\n",
         "the meeting is over, 00:24.8 of the session\n",
-        "  audio         1059 packets    678 kB\n",
+        "  audio          1,059 packets    678 kB\n",
         "  lost       0 items\n",
         "go on:\n",
     ):

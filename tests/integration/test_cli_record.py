@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import attrs
+import av
 import pytest
 import pytest_asyncio
 from tests.integration.cli_program import environment, started, until_line
@@ -106,6 +107,16 @@ async def place(tmp_path: Path) -> AsyncIterator[Place]:
     """Serve the sample meeting until a client has joined with any medium."""
     async with serving(tmp_path) as found:
         yield found
+
+
+async def test_a_movie(place: Place, capsys: pytest.CaptureFixture[str]) -> None:
+    """With ``--movie``, camera and sound are one file."""
+    assert await place.record("--movie", "mp4") == 0
+    assert "video.mp4" in place.names()
+    assert "video.h264" not in place.names()
+    with av.open(str(place.out / "video.mp4")) as movie:
+        assert sorted(stream.type for stream in movie.streams) == ["audio", "video"]
+    assert "video with sound" in capsys.readouterr().out
 
 
 async def test_a_recording(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -207,6 +207,21 @@ async def test_a_recording_is_served_again(
     )
 
 
+async def test_captions_of_a_recording_with_more_media(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A client of a served recording need not ask for everything that was recorded."""
+    for name, value in SECRETS.items():
+        monkeypatch.setenv(name, value)
+    wire = tmp_path / "wire.jsonl"
+    async with serving(tmp_path, meeting=TALK, expected_media=EVERY_MEDIUM) as place:
+        assert await place.record("--wire", str(wire)) == 0
+    capsys.readouterr()
+    async with Recording.load(wire).server(expected_wait_s=0.1) as server:
+        assert await run(["captions", *joining(server, tmp_path)]) == 0
+    assert "Ada: Good morning." in capsys.readouterr().out
+
+
 async def test_doctor_of_a_healthy_server(place: Place, capsys: pytest.CaptureFixture[str]) -> None:
     """Every step is checked; the short life of the certificate is a warning."""
     assert await run(["doctor", *joining(place.server, place.folder)]) == 0

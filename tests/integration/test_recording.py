@@ -301,8 +301,8 @@ async def test_a_file_that_cannot_be_written_leaves_the_stream_alone(
     assert said.levelno == logging.WARNING
 
 
-async def test_a_limit_of_bytes(tmp_path: Path) -> None:
-    """The file never gets larger, and what is in it replays."""
+async def test_a_limit_of_bytes(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """The file never gets larger, what is in it replays, and the log tells where it stops."""
     path = tmp_path / "wire.jsonl"
     async with FakeRTMSServer(steady(seconds=1), pace=None) as server:
         recorder = WireRecorder(path, max_bytes=10_000)
@@ -311,6 +311,8 @@ async def test_a_limit_of_bytes(tmp_path: Path) -> None:
             await server.stream.played.wait()
             await first_of(stream, AudioFrame)
     assert 9_000 < path.stat().st_size <= 10_000
+    said = [one.getMessage() for one in caplog.records if one.name == "rtms_client.recording"]
+    assert said == [f"{path} has reached max_bytes; the stream goes on without a recording"]
     assert any(isinstance(item, AudioFrame) for item in Recording.load(path).replay())
 
 

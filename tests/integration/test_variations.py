@@ -126,7 +126,7 @@ EXPECTED: Final[dict[str, list[tuple[object, ...]]]] = {
         ("SharingStopped", EPOCH_MS + 90),
         ("VideoStarted", EPOCH_MS + 100, 16779264, "Grace"),
         ("VideoStopped", EPOCH_MS + 110, 16779264, "Grace"),
-        ("ParticipantLeft", EPOCH_MS + 120, 16779264, None),
+        ("ParticipantLeft", EPOCH_MS + 120, 16779264, "Grace"),
     ],
     "states": [
         (StreamState.ACTIVE, None),

@@ -20,7 +20,7 @@ from rtms_client.webhooks import parse_started
 
 from .outdir import prepare_folder
 from .screen import choose_view
-from .session import BUFFERS, Outcome, Session
+from .session import BUFFERS, Outcome, Session, check_movie
 from .summary import report
 from .tally import Tally
 
@@ -34,7 +34,7 @@ _NEXT_STEPS: Final = (
     "",
     "go on:",
     "  listen     open {folder}/audio.wav in any player",
-    "  look       open {folder}/video.h264 in VLC, mpv or ffplay",
+    "  look       open {folder}/video.{kind} in VLC, mpv or ffplay",
     "  rehearse   python -m rtms_client fake-server --help",
     "  for real   python -m rtms_client record --help",
 )
@@ -46,6 +46,7 @@ def run(options: argparse.Namespace) -> int:
     Raises:
         CommandError: The folder cannot be used, or the demo failed.
     """
+    check_movie(options.movie)
     folder: Path = options.out
     prepare_folder(folder, replace=True)
     tally, clock = Tally(), SessionClock()
@@ -88,11 +89,12 @@ def run(options: argparse.Namespace) -> int:
                     total_ms=length_ms,
                 ),
                 length_ms=length_ms,
+                movie=options.movie,
             )
             return await session.run()
 
     outcome = asyncio.run(play())
     code = report(outcome, tally, clock, messages)
     for line in _NEXT_STEPS:
-        print(line.format(folder=folder), file=messages)
+        print(line.format(folder=folder, kind=options.movie or "h264"), file=messages)
     return code

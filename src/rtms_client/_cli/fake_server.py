@@ -61,7 +61,7 @@ def serve(make: MakeServer, options: argparse.Namespace) -> int:
 
 
 async def _serve(make: MakeServer, options: argparse.Namespace, ca_file: Path) -> int:
-    port: int = options.port
+    port: int = options.port or 0
     first = True
     with interruptible() as interruption:
         try:

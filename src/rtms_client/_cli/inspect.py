@@ -17,7 +17,7 @@ from .inspect_page import page
 from .live import Style
 from .recordings import load, reading
 from .screen import style_for
-from .text import clip, clock_time, volume
+from .text import clip, clock_time, counted, moment, volume
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -89,7 +89,7 @@ def _lanes(incident: Incident, style: Style, columns: int) -> Iterator[str]:
     """Draw everything over one axis of time."""
     width = columns - _NAME_COLUMNS - 2
     length_s = incident.length_s or 1.0
-    ticks = [clock_time(round(length_s * 1000 * part / 4)) for part in range(5)]
+    ticks = [moment(length_s * part / 4, length_s / 4) for part in range(5)]
     step = width // 4
     axis = "".join(clip(tick, step) for tick in ticks[:4])
     yield f"{'':<{_NAME_COLUMNS}}  {axis[: width - len(ticks[4])]}{ticks[4]}"
@@ -178,9 +178,9 @@ def _spark(series: Series, length_s: float, width: int, style: Style) -> list[tu
 
 
 def _numbers(incident: Incident) -> Iterator[str]:
-    received = f"{incident.messages} messages, {volume(incident.size)}"
+    received = f"{counted(incident.messages, 'message')}, {volume(incident.size)}"
     yield f"received    {received}: {incident.tally.counts()}"
-    yield f"lost        {incident.tally.lost} items in {incident.tally.gaps} gaps"
+    yield f"lost        {incident.tally.losses()}"
     for endpoint in incident.endpoints():
         sockets = [one for one in incident.sockets if one.endpoint == endpoint]
         failed = [one for one in sockets if one.trouble]
@@ -191,7 +191,7 @@ def _numbers(incident: Incident) -> Iterator[str]:
         yield f"{clip(f'{name} delay', _NAME_COLUMNS)}{longest}"
     for name, high in incident.high_water.items():
         dropped = incident.dropped.get(name, 0)
-        yield f"buffer      {name}: {high} items at most, {dropped} dropped"
+        yield f"buffer      {name}: {counted(high, 'item')} at most, {dropped} dropped"
 
 
 # --- for machines --------------------------------------------------------------------------------

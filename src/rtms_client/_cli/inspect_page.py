@@ -1,12 +1,12 @@
 """The page of ``inspect``: HTML with plots as inline SVG, which needs nothing from elsewhere."""
 
 import html
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Final
 
-from .incident import Incident, Mark, Series, Socket, Span
-from .text import clean, clock_time, volume
+from .incident import Incident, Series, Socket, Span
+from .text import clean, counted, moment, volume
 
 __all__ = ["page"]
 
@@ -14,7 +14,10 @@ _LEFT, _RIGHT, _WIDTH = 132, 34, 1096
 _PLOT: Final = _WIDTH - _LEFT - _RIGHT
 _LANE: Final = 26
 _GRAPH: Final = 62
-_STEPS_S: Final = (0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14400, 43200)
+_STEPS_S: Final = (
+    *(0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 30),
+    *(60, 120, 300, 600, 900, 1800, 3600, 7200, 14400, 43200),
+)
 _TICKS: Final = 10
 _THOUSAND: Final = 1000
 _MAX_BUFFERS: Final = 4
@@ -104,8 +107,8 @@ def page(incident: Incident) -> str:
             _Plot(incident).draw(),
             *_legend(),
             "</div>",
-            *_events(incident.marks, incident.left_out),
-            *_sockets(incident.sockets),
+            *_events(incident),
+            *_sockets(incident),
             _FOOTER,
             "</main></body></html>",
             "",
@@ -117,8 +120,8 @@ def _safe(text: str) -> str:
     return html.escape(clean(text))
 
 
-def _time(at_s: float) -> str:
-    return clock_time(round(at_s * 1000))
+def _time(incident: Incident, at_s: float) -> str:
+    return moment(at_s, incident.length_s / _TICKS)
 
 
 def _head(incident: Incident) -> Iterator[str]:
@@ -143,7 +146,7 @@ def _cards(incident: Incident) -> Iterator[str]:
         span.end_s - span.start_s for span in incident.phases if "RECONNECTING" in span.name
     )
     cards = [
-        (_time(incident.length_s), "long", False),
+        (_time(incident, incident.length_s), "long", False),
         (f"{frames:,}", f"frames in {volume(incident.size)}", False),
         (f"{tally.gaps:,}", _lost(incident), bool(tally.gaps)),
         (f"{broken}", f"of {len(incident.sockets)} connections broke", bool(broken)),
@@ -160,9 +163,10 @@ def _cards(incident: Incident) -> Iterator[str]:
 
 def _lost(incident: Incident) -> str:
     lost = incident.tally.lost
+    what = "gap" if incident.tally.gaps == 1 else "gaps"
     if not incident.tally.gaps:
-        return "gaps"
-    return f"gaps, {lost:,} items lost" if lost else "gaps, of unknown size"
+        return what
+    return f"{what}, {counted(lost, 'item')} lost" if lost else f"{what}, of unknown size"
 
 
 def _legend() -> Iterator[str]:
@@ -172,28 +176,29 @@ def _legend() -> Iterator[str]:
     yield "</div>"
 
 
-def _events(marks: Sequence[Mark], left_out: int) -> Iterator[str]:
+def _events(incident: Incident) -> Iterator[str]:
     yield "<h2>Events</h2>"
     yield '<div class="panel"><table><tr><th>at</th><th>what happened</th></tr>'
-    for mark in marks:
+    for mark in incident.marks:
         dot = f'<span class="dot" style="background:var(--{_KINDS[mark.kind]})"></span>'
-        yield f'<tr><td class="at">{_time(mark.at_s)}</td><td>{dot}{_safe(mark.text)}</td></tr>'
-    if left_out:
-        yield f'<tr><td class="at"></td><td>and {left_out} more</td></tr>'
+        at = _time(incident, mark.at_s)
+        yield f'<tr><td class="at">{at}</td><td>{dot}{_safe(mark.text)}</td></tr>'
+    if incident.left_out:
+        yield f'<tr><td class="at"></td><td>and {incident.left_out} more</td></tr>'
     yield "</table></div>"
 
 
-def _sockets(sockets: Sequence[Socket]) -> Iterator[str]:
+def _sockets(incident: Incident) -> Iterator[str]:
     yield "<h2>Connections</h2>"
     yield '<div class="panel"><table><tr><th>opened</th><th>for</th><th>ready after</th>'
     yield "<th>lasted</th><th>messages</th><th>end</th></tr>"
-    for one in sockets:
+    for one in incident.sockets:
         ready = "" if one.ready_s is None else f"{(one.ready_s - one.start_s) * 1000:.0f} ms"
-        lasted = "" if one.end_s is None else _time(one.end_s - one.start_s)
+        lasted = "" if one.end_s is None else _time(incident, one.end_s - one.start_s)
         colour = "bad" if one.trouble else "good"
         dot = f'<span class="dot" style="background:var(--{colour})"></span>'
         yield (
-            f'<tr><td class="at">{_time(one.start_s)}</td><td>{_safe(one.endpoint)}</td>'
+            f'<tr><td class="at">{_time(incident, one.start_s)}</td><td>{_safe(one.endpoint)}</td>'
             f"<td>{ready}</td><td>{lasted}</td><td>{one.messages:,}</td>"
             f"<td>{dot}{_safe(one.end or 'still open')}</td></tr>"
         )
@@ -273,14 +278,15 @@ class _Plot:
         width = max(self._x(span.end_s) - x, 1.5)
         self._parts.append(
             f'<rect class="{kind}" x="{x:.1f}" y="{self._y - _LANE / 2 - 7:.1f}" '
-            f'width="{width:.1f}" height="14" rx="2"><title>{_time(span.start_s)}: {_safe(text)}'
-            "</title></rect>"
+            f'width="{width:.1f}" height="14" rx="2">'
+            f"<title>{_time(self._incident, span.start_s)}: {_safe(text)}</title></rect>"
         )
 
     def _socket(self, one: Socket) -> None:
         end_s = self._length_s if one.end_s is None else one.end_s
         ready_s = end_s if one.ready_s is None else one.ready_s
-        text = f"connection {one.number}: {one.messages} messages; {one.end or 'still open'}"
+        messages = counted(one.messages, "message")
+        text = f"connection {one.number}: {messages}; {one.end or 'still open'}"
         if ready_s > one.start_s:
             self._box(Span("", one.start_s, ready_s), "calm", text)
         if end_s > ready_s:
@@ -288,7 +294,7 @@ class _Plot:
         if one.trouble:
             x, y = self._x(end_s), self._y - _LANE / 2
             path = f'd="M{x - 4:.1f} {y - 4:.1f}l8 8m0 -8l-8 8"'
-            title = f"<title>{_time(end_s)}: {_safe(one.end)}</title>"
+            title = f"<title>{_time(self._incident, end_s)}: {_safe(one.end)}</title>"
             self._parts.append(
                 f'<path class="halo" {path}/><path class="cross" {path}>{title}</path>'
             )
@@ -305,6 +311,8 @@ class _Plot:
             )
             for index, value in enumerate(series.bins)
         ]
+        if len(points) == 1:  # a bin is wider than the recording is long
+            points = [(self._x(at_s), points[0][1]) for at_s in (0.0, self._length_s)]
         curve = " ".join(f"{x:.1f},{y:.1f}" for x, y in points)
         first, last = (points[0][0], points[-1][0]) if points else (_LEFT, _LEFT)
         colour = f"var(--{medium}, var(--calm))"
@@ -324,7 +332,7 @@ class _Plot:
         for number in range(int(self._length_s / step) + 1):
             x = self._x(number * step)
             yield f'<line class="grid" x1="{x:.1f}" x2="{x:.1f}" y1="{top}" y2="{bottom:.1f}"/>'
-            tick = _time(number * step)
+            tick = moment(number * step, step)
             yield f'<text x="{x:.1f}" y="{top - 6}" text-anchor="middle">{tick}</text>'
 
     def _hairs(self, top: float, bottom: float) -> Iterator[str]:

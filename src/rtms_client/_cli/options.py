@@ -7,11 +7,13 @@ from pathlib import Path
 from typing import Final, TypeAlias
 
 __all__ = [
+    "JSON_ITEMS",
     "MEDIA_NAMES",
     "AddParser",
     "add_command",
     "add_join_options",
     "add_json",
+    "add_movie",
     "add_server_files",
     "examples",
     "media",
@@ -22,6 +24,9 @@ __all__ = [
 
 AddParser: TypeAlias = Callable[..., argparse.ArgumentParser]
 
+JSON_ITEMS: Final = (
+    "write items to standard output as lines of JSON, everything else to standard error"
+)
 MEDIA_NAMES: Final = ("audio", "video", "share", "transcript", "chat")
 _MAX_PORT: Final = 65535
 
@@ -50,12 +55,19 @@ def add_command(
     return parser
 
 
-def add_json(parser: argparse.ArgumentParser, text: str | None = None) -> None:
+def add_json(parser: argparse.ArgumentParser, text: str = JSON_ITEMS) -> None:
     """Add the option for machines."""
-    text = (
-        text or "write items to standard output as lines of JSON, everything else to standard error"
-    )
     parser.add_argument("--json", action="store_true", help=text)
+
+
+def add_movie(parser: argparse.ArgumentParser) -> None:
+    """Add the option for movies."""
+    parser.add_argument(
+        "--movie",
+        choices=("mp4", "mkv"),
+        help="write camera and shared screen as movies with the mixed audio, instead of "
+        "video.h264; needs pip install 'rtms_client[video]'",
+    )
 
 
 def add_join_options(parser: argparse.ArgumentParser, *, required: bool = True) -> None:
@@ -83,19 +95,19 @@ def add_join_options(parser: argparse.ArgumentParser, *, required: bool = True) 
     )
 
 
-def add_server_files(parser: argparse.ArgumentParser) -> None:
+def add_server_files(parser: argparse.ArgumentParser, when: str = "") -> None:
     """Add where a fake server is, and where it puts what it takes to join."""
     parser.add_argument(
-        "--port", metavar="P", type=port, default=0, help="port of the signaling (default: any)"
+        "--port", metavar="P", type=port, help=f"{when}port of the signaling (default: any)"
     )
     parser.add_argument(
-        "--event-file", metavar="FILE", type=Path, help="where to put the started webhook"
+        "--event-file", metavar="FILE", type=Path, help=f"{when}where to put the started webhook"
     )
     parser.add_argument(
         "--ca-file",
         metavar="FILE",
         type=Path,
-        help="where to put the certificate authority (default: a temporary file)",
+        help=f"{when}where to put the certificate authority (default: a temporary file)",
     )
 
 

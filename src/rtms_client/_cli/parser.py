@@ -15,6 +15,7 @@ from .options import (
     add_command,
     add_join_options,
     add_json,
+    add_movie,
     add_server_files,
     examples,
     media,
@@ -33,11 +34,17 @@ exit codes:
   3    the stream could not be joined
   130  interrupted by Ctrl-C or SIGTERM; the files are complete up to then
 """
+_SERVER_EXIT_CODES: Final = """
+exit codes:
+  0    asked to stop by Ctrl-C or SIGTERM: a server has no other end
+  2    wrong options, or a port or file that cannot be used
+"""
 _FILES: Final = """
 files in DIR:
   audio.wav           everybody, mixed
   audio-NAME.wav      one speaker, as long as audio.wav: silence where nothing was sent
   video.h264          camera of the active speaker (video-001.jpg ... if stills come)
+  video.mkv           the same as a movie with the mixed audio: --movie mkv or mp4
   share-001.jpg ...   shared screen, a picture whenever it changed (share.h264 if video comes)
   captions.vtt        transcript with speakers (WebVTT)
   session.jsonl       everything in order of arrival, media as sizes only
@@ -95,6 +102,7 @@ def _add_demo(add_parser: AddParser) -> None:
     parser.add_argument(
         "--fast", action="store_true", help="as fast as possible instead of in real time"
     )
+    add_movie(parser)
     add_json(parser)
 
 
@@ -107,6 +115,7 @@ def _add_record(add_parser: AddParser) -> None:
             "record --event started.json --out recording",
             "record --event - --out recording --media audio,transcript < started.json",
             "record --event started.json --out recording --seconds 600 --json | jq .text",
+            "record --event started.json --out recording --movie mp4",
             "record --event started.json --out recording --wire wire.jsonl --redact media,names",
         )
         + """
@@ -148,6 +157,7 @@ credentials come from the environment:
         default=(),
         help="what to take out of the wire besides: media, names, or both",
     )
+    add_movie(parser)
     add_json(parser)
 
 
@@ -160,7 +170,8 @@ def _add_fake_server(add_parser: AddParser) -> None:
         + """
 The started webhook goes to standard output as one line of JSON, or to the event file; what to type
 in another terminal is shown beside it. The credentials are made up, the certificate is thrown away.
-""",
+"""
+        + _SERVER_EXIT_CODES,
     )
     add_server_files(parser)
     parser.add_argument(

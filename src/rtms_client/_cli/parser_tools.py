@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Final
 
 from .options import (
+    JSON_ITEMS,
     AddParser,
     add_command,
     add_join_options,
@@ -20,11 +21,15 @@ credentials come from the environment:
   ZOOM_CLIENT_ID, ZOOM_CLIENT_SECRET   of the Zoom app that received the webhook
   ZM_RTMS_CLIENT, ZM_RTMS_SECRET       the same, under the names of Zoom's own SDK
 """
-_READING: Final = """
+
+
+def _exit_codes(failed: str | None, done: str = "done") -> str:
+    """Return what the exit codes of a command mean that reads files."""
+    one = "" if failed is None else f"  1    {failed}\n"
+    return f"""
 exit codes:
-  0    done
-  1    {failed}
-  2    wrong options, or a file that cannot be read
+  0    {done}
+{one}  2    wrong options, or a file that cannot be read
 """
 
 
@@ -83,22 +88,28 @@ def _add_replay(add_parser: AddParser) -> None:
         + """
 Without --serve there are no sockets: the recorded messages go through the same state machines as
 they did then, which takes a moment and always gives the same. With --serve, a fake server sends
-what the real one sent and closes where it closed, to your program or to `record`.
+what the real one sent and closes where it closed, to your program or to `record`, until Ctrl-C or
+SIGTERM. It begins when all recorded media are joined, or three seconds after the last one that a
+client asks for.
 """
-        + _READING.format(failed="the replays were not identical"),
+        + _exit_codes(
+            "the replays were not identical",
+            "done, or the server was asked to stop by Ctrl-C or SIGTERM",
+        ),
     )
     parser.add_argument(
         "recording", metavar="RECORDING", type=Path, help="what `record --wire` wrote"
     )
-    parser.add_argument(
+    what = parser.add_mutually_exclusive_group()
+    what.add_argument(
         "--times", metavar="N", type=_count, help="replay so often and compare the items"
     )
-    parser.add_argument("--serve", action="store_true", help="be the server of the recording")
+    what.add_argument("--serve", action="store_true", help="be the server of the recording")
     parser.add_argument(
         "--fast", action="store_true", help="with --serve: as fast as the client reads"
     )
-    add_server_files(parser)
-    add_json(parser)
+    add_server_files(parser, "with --serve: ")
+    what.add_argument("--json", action="store_true", help=JSON_ITEMS)
 
 
 def _add_inspect(add_parser: AddParser) -> None:
@@ -111,7 +122,7 @@ def _add_inspect(add_parser: AddParser) -> None:
             "inspect wire.jsonl --html incident.html",
             "inspect wire.jsonl --json | jq .gaps",
         )
-        + _READING.format(failed="the page could not be written"),
+        + _exit_codes("the page could not be written"),
     )
     parser.add_argument(
         "recording", metavar="RECORDING", type=Path, help="what `record --wire` wrote"
@@ -135,10 +146,12 @@ def _add_sign(add_parser: AddParser) -> None:
             "sign --product-id aBcDeFgHiJkLmNoPqRsTuA== --stream-id 1234-5678",
         )
         + _CREDENTIALS
-        + _READING.format(failed="(not used)").replace("  1    (not used)\n", ""),
+        + _exit_codes(None),
     )
     parser.add_argument(
-        "--event", metavar="FILE", help="body of the rtms_started webhook (JSON); - reads it"
+        "--event",
+        metavar="FILE",
+        help="body of the rtms_started webhook (JSON), which has both ids; - reads standard input",
     )
     parser.add_argument(
         "--product-id",
@@ -164,7 +177,7 @@ def _add_verify_webhook(add_parser: AddParser) -> None:
 The secret token comes from the environment: ZOOM_WEBHOOK_SECRET_TOKEN, several separated by
 commas. It is the token on the app's page of event subscriptions, not the client secret.
 """
-        + _READING.format(failed="refused: the first line says why, the second what to do"),
+        + _exit_codes("refused: the first line says why, the second what to do"),
     )
     parser.add_argument(
         "body", metavar="BODY", help="file with the raw body, byte by byte; - reads standard input"

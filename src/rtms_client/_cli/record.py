@@ -26,7 +26,7 @@ from rtms_client.webhooks import parse_started
 from .failures import EXIT_USAGE, CommandError
 from .outdir import prepare_folder
 from .screen import choose_view
-from .session import BUFFERS, Outcome, Patience, Session, explained
+from .session import BUFFERS, Outcome, Patience, Session, check_movie, explained
 from .summary import report
 from .tally import Tally
 from .text import clean
@@ -54,6 +54,7 @@ def run(options: argparse.Namespace) -> int:
     Raises:
         CommandError: Options or input are unusable, or the stream could not be recorded.
     """
+    check_movie(options.movie)
     info = read_event(options.event)
     patience = Patience()
     wire = wire_recorder(options)
@@ -87,6 +88,7 @@ def run(options: argparse.Namespace) -> int:
             clock=clock,
             view=view,
             stop_after_s=seconds,
+            movie=options.movie,
             patience=patience,
         )
         return await session.run()

@@ -11,12 +11,12 @@ from rtms_client.events import StreamItem
 from rtms_client.media import ItemEncoder, SessionClock
 from rtms_client.testing import FakeRTMSServer, Recording
 
-from .failures import EXIT_ABNORMAL, EXIT_OK, CommandError
+from .failures import EXIT_ABNORMAL, EXIT_OK, EXIT_USAGE, CommandError
 from .fake_server import serve
 from .incident import examine
 from .recordings import load, reading
 from .tally import Tally
-from .text import clock_time
+from .text import clock_time, counted
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -30,6 +30,7 @@ def run(options: argparse.Namespace) -> int:
     Raises:
         CommandError: The recording cannot be read, or the replays differ.
     """
+    _check(options)
     path: Path = options.recording
     recording = load(path)
     with reading(path):
@@ -45,6 +46,21 @@ def run(options: argparse.Namespace) -> int:
 
             return serve(make, options)
         return _show(recording, json_lines=options.json)
+
+
+def _check(options: argparse.Namespace) -> None:
+    """Refuse what would have no effect.
+
+    Raises:
+        CommandError: There is an option of ``--serve`` without it.
+    """
+    if options.serve:
+        return
+    for option in ("fast", "port", "event_file", "ca_file"):
+        value: object = getattr(options, option)
+        if value is not None and value is not False:
+            name = option.replace("_", "-")
+            raise CommandError(EXIT_USAGE, f"--{name} is about the server of --serve; add --serve")
 
 
 def _show(recording: Recording, *, json_lines: bool) -> int:
@@ -64,7 +80,7 @@ def _show(recording: Recording, *, json_lines: bool) -> int:
     print(
         f"\n{incident.ending}, after {clock_time(round(incident.length_s * 1000))}", file=messages
     )
-    print(f"  {tally.counts()}  lost {tally.lost} in {tally.gaps} gaps", file=messages)
+    print(f"  {tally.counts()}  lost {tally.losses()}", file=messages)
     if incident.error is not None:
         print(f"  {incident.error}", file=messages)
     return EXIT_OK
@@ -83,7 +99,8 @@ def _compare(recording: Recording, times: int) -> int:
                 EXIT_ABNORMAL,
                 f"replay {number} differs from the first one; please report it with the recording",
             )
-    print(f"{times} replays, {count} items each, all identical: sha256 {first}")
+    replays, items = counted(times, "replay"), counted(count, "item")
+    print(f"{replays}, {items} each, all identical: sha256 {first}")
     return EXIT_OK
 
 

@@ -18,10 +18,13 @@ from rtms_client.exceptions import (
     CertificateRejected,
     HostNotAllowed,
     InvalidParameters,
+    MissingExtra,
     RTMSError,
     StreamLost,
 )
 from rtms_client.media import Recorder, SessionClock
+from rtms_client.media._extras import load
+from rtms_client.media._movie import MovieFormat
 from rtms_client.protocol.reconnect import ReconnectAttempt
 from rtms_client.stream import RTMSStream
 
@@ -38,7 +41,7 @@ from .tally import Tally
 from .text import clean
 from .views import View
 
-__all__ = ["BUFFERS", "Outcome", "Patience", "Session", "explained"]
+__all__ = ["BUFFERS", "Outcome", "Patience", "Session", "check_movie", "explained"]
 
 _TICK_S: Final = 0.1
 _FLUSH_S: Final = 1.0
@@ -106,6 +109,7 @@ class Session:
     """Leave after so many seconds."""
     length_ms: int = 0
     """Shortest length of audio files when the stream ends by itself."""
+    movie: MovieFormat | None = None
     patience: Patience = attrs.field(factory=Patience)
     """Also the hook of the client, if it reconnects."""
 
@@ -142,7 +146,7 @@ class Session:
         self.patience.joined = True
 
     async def _record(self, stream: RTMSStream, interruption: Interruption) -> Outcome:
-        recorder = Recorder(self.folder, replace=True)
+        recorder = Recorder(self.folder, replace=True, movie=self.movie)
         outcome = Outcome(recorder)
         length_ms = 0
         try:
@@ -202,6 +206,20 @@ def _writing_to(folder: Path) -> Generator[None, None, None]:
             f"cannot write to {folder}: {error.strerror or error}; "
             "make room or choose another folder with --out",
         ) from error
+
+
+def check_movie(movie: MovieFormat | None) -> None:
+    """Make sure that movies can be written, before anything is joined.
+
+    Raises:
+        CommandError: They are wanted, and what writes them is not installed.
+    """
+    if movie is None:
+        return
+    try:
+        load("av", f"--movie {movie}", "av")
+    except MissingExtra as error:
+        raise CommandError(EXIT_USAGE, str(error)) from error
 
 
 def explained(error: RTMSError) -> str:

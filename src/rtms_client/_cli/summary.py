@@ -9,16 +9,16 @@ from rtms_client.media import SessionClock
 from .failures import CommandError
 from .session import Outcome
 from .tally import Tally
-from .text import clean, clip, clock_time, volume
+from .text import clean, clip, clock_time, counted, volume
 
 __all__ = ["report", "summary"]
 
 _UNITS: Final = {
-    MediaType.AUDIO: "packets",
-    MediaType.VIDEO: "frames",
-    MediaType.SHARE: "frames",
-    MediaType.TRANSCRIPT: "captions",
-    MediaType.CHAT: "messages",
+    MediaType.AUDIO: "packet",
+    MediaType.VIDEO: "frame",
+    MediaType.SHARE: "frame",
+    MediaType.TRANSCRIPT: "caption",
+    MediaType.CHAT: "message",
 }
 _MAX_VOICES: Final = 10
 _MAX_FILES: Final = 20
@@ -67,7 +67,8 @@ def _received(tally: Tally) -> Iterator[str]:
         yield "  nothing was received"
     for medium, counter in sorted(tally.counters.items()):
         name = str(medium.name).lower()
-        yield f"  {name:<10} {counter.items:>7} {_UNITS[medium]:<8} {volume(counter.size):>8}"
+        number, _, unit = counted(counter.items, _UNITS[medium]).partition(" ")
+        yield f"  {name:<10} {number:>9} {unit:<8} {volume(counter.size):>8}"
     voices = list(tally.voices.values())
     if voices:
         spoke = [f"{voice.name} {clock_time(voice.spoken_ms)}" for voice in voices[:_MAX_VOICES]]
@@ -76,7 +77,6 @@ def _received(tally: Tally) -> Iterator[str]:
 
 
 def _losses(outcome: Outcome, tally: Tally) -> Iterator[str]:
-    times = f" in {tally.gaps} gaps" if tally.gaps else ""
-    yield f"  lost       {tally.lost} items{times}"
+    yield f"  lost       {tally.losses()}"
     for what, count in outcome.recorder.problems().items():
-        yield f"  left out   {count} {what}"
+        yield f"  left out   {what}: {count:,}"

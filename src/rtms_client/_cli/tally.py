@@ -25,7 +25,7 @@ from rtms_client.frames import (
 from rtms_client.media import duration_ms
 from rtms_client.media._speech import Speaker, speaker_key
 
-from .text import clean
+from .text import clean, counted
 
 __all__ = ["Counter", "Line", "Tally", "Voice"]
 
@@ -150,6 +150,11 @@ class Tally:
             if medium == MediaType.VIDEO:
                 counted[-1] += f" ({self.name(self.on_camera)})"
         return "  ".join(counted) or "nothing yet"
+
+    def losses(self) -> str:
+        """Return in one line how much is missing."""
+        times = f" in {counted(self.gaps, 'gap')}" if self.gaps else ""
+        return f"{counted(self.lost, 'item')}{times}"
 
     # --- media -----------------------------------------------------------------------------------
 

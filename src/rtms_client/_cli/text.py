@@ -3,11 +3,12 @@
 import unicodedata
 from typing import Final
 
-from rtms_client.media._text import clean
+from rtms_client.media._text import clean, counted
 
-__all__ = ["clean", "clip", "clock_time", "text_width", "volume"]
+__all__ = ["clean", "clip", "clock_time", "counted", "moment", "text_width", "volume"]
 
 _KILO: Final = 1000
+_TENTH_S: Final = 0.1
 
 
 def text_width(text: str) -> int:
@@ -39,6 +40,18 @@ def clock_time(ms: int) -> str:
     hours, minutes = divmod(minutes, 60)
     start = f"{hours}:{minutes:02}" if hours else f"{minutes:02}"
     return f"{start}:{seconds:02}.{tenths % 10}"
+
+
+def moment(at_s: float, exact_s: float) -> str:
+    """Write a time since the start like `clock_time`, or in milliseconds where tenths are too much.
+
+    Args:
+        at_s: The time in seconds.
+        exact_s: Times that are so far apart must not look the same.
+    """
+    if exact_s >= _TENTH_S:
+        return clock_time(round(at_s * 1000))
+    return f"{round(at_s * 1000, 1):g} ms"
 
 
 def volume(size: int) -> str:

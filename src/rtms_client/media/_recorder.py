@@ -23,6 +23,7 @@ from ._jsonlines import ItemEncoder
 from ._movie import Filler, MovieFormat
 from ._movies import Movies
 from ._pictures import PictureWriter
+from ._text import counted
 
 if TYPE_CHECKING:
     from rtms_client.stream import RTMSStream
@@ -256,8 +257,10 @@ class Recorder:
                 what = f"{medium}, picture 1 of {len(stills)}"
                 found.append(RecordedFile(stills[0], what))
         for captions in self._captions:
-            found.append(RecordedFile(captions.path, f"{captions.count} captions with speakers"))
-        what = f"all {self._count} items, media as sizes only, JSON lines"
+            found.append(
+                RecordedFile(captions.path, f"{counted(captions.count, 'caption')} with speakers")
+            )
+        what = f"{counted(self._count, 'item')}, media as sizes only, JSON lines"
         return [*found, RecordedFile(self.folder / SESSION_FILE, what)]
 
     def problems(self) -> dict[str, int]:

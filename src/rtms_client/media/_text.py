@@ -4,7 +4,7 @@ import re
 import unicodedata
 from typing import Final
 
-__all__ = ["clean", "slug"]
+__all__ = ["clean", "counted", "slug"]
 
 _BLANKS: Final = "\t\n\v\f\r\x1c\x1d\x1e\x85\u2028\u2029"
 _CONTROLS: Final = (
@@ -22,6 +22,11 @@ _SLUG_LENGTH: Final = 40
 def clean(text: str) -> str:
     """Take out what would let a stranger's text control the terminal or forge lines."""
     return text.translate(_HARMLESS)
+
+
+def counted(number: int, noun: str) -> str:
+    """Write a number with its noun: ``1 caption``, ``2 captions``."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
 def slug(text: str) -> str:

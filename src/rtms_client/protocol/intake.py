@@ -205,7 +205,7 @@ class Intake:
         Raises:
             RemoteProtocolError: It holds no event of a known type.
         """
-        event = inbound.session_event(message, self._product, self.number())
+        event = self.roster.named(inbound.session_event(message, self._product, self.number()))
         self.add(event)
         return event
 

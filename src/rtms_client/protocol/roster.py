@@ -16,6 +16,8 @@ from rtms_client.events import (
     SessionStateChanged,
     SharingStarted,
     SharingStopped,
+    VideoStarted,
+    VideoStopped,
 )
 from rtms_client.frames import UserId
 
@@ -64,6 +66,20 @@ class Roster:
                 self.stop_reason = reason if self.all_sessions_stopped else None
             case _:
                 pass
+
+    def named(self, event: SessionEvent) -> SessionEvent:
+        """Return an event with the names of participants that the server left out of it.
+
+        Who leaves or turns a camera on comes with an id only (messages notes, 5.3).
+        """
+        if not isinstance(event, ParticipantLeft | VideoStarted | VideoStopped):
+            return event
+        people = tuple(self._with_name(person) for person in event.participants)
+        return event if people == event.participants else attrs.evolve(event, participants=people)
+
+    def _with_name(self, person: Participant) -> Participant:
+        known = None if person.user_name else self.participants.get(person.user_id)
+        return attrs.evolve(person, user_name=known.user_name) if known else person
 
     def begin_anew(self) -> None:
         """Forget what belonged to a stream that was started again."""

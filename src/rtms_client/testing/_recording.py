@@ -121,6 +121,7 @@ class Recording:
         port: int = 0,
         client_id: str = "test-client-id",
         client_secret: str = "test-client-secret",  # noqa: S107  # as made up as the server
+        expected_wait_s: float = 3.0,
     ) -> FakeRTMSServer:
         """Return a fake server, to be entered, that does again what the real one did.
 
@@ -129,6 +130,8 @@ class Recording:
             port: Port of the signaling endpoint; any free one when 0.
             client_id: Client id to accept.
             client_secret: Secret that signatures are made with.
+            expected_wait_s: How long to wait for recorded media that a client does not ask for,
+                before what was sent is sent again.
         """
         media, epoch_ms = self._scan()
         return FakeRTMSServer(
@@ -142,6 +145,7 @@ class Recording:
             rtms_stream_id=self.info.stream_id,
             available=media,
             expected_media=media,
+            expected_wait_s=expected_wait_s,
             epoch_ms=epoch_ms,
         )
 

@@ -160,6 +160,7 @@ class StreamOptions(TypedDict, total=False):
     epoch_ms: int | None
     start_at_once: bool
     expected_media: MediaType
+    expected_wait_s: float | None
     available: MediaType
     unified: bool
     status_without_scope: bool
@@ -195,6 +196,9 @@ class StreamSettings:
     otherwise it starts when the expected media are ready."""
     expected_media: MediaType = attrs.field(factory=lambda: MediaType(0))
     """Media that must be ready before the meeting starts; any medium when zero."""
+    expected_wait_s: float | None = None
+    """How long the meeting waits for more of the expected media after one became ready; then the
+    client is taken to want no others. For ever when `None`."""
     available: MediaType = EVERY_MEDIUM
     """Media that the app has scopes for; the others have no URL and are refused."""
     unified: bool = True

@@ -87,6 +87,8 @@ class FakeStream:
         self._began = time.monotonic()
         self._scope = scope
         self._takers: dict[MediaType, tuple[FakeConnection, ...]] = {}
+        self._expected: MediaType = settings.expected_media
+        self._waiting: asyncio.Task[None] | None = None
         self._windows: dict[str, asyncio.Task[None]] = {}
         self._hung_up: set[str] = set()
         """Kinds of the sockets that the meeting closed and that are not back yet."""
@@ -134,6 +136,7 @@ class FakeStream:
                 connection.ready = True
                 self._hung_up.discard(connection.kind)
                 self._sockets_changed()
+                self._wait_for_the_others()
                 self._began_or_restored()
                 self.delivery.connected(connection)
 
@@ -154,13 +157,32 @@ class FakeStream:
             medium: tuple(connection for connection in ready if medium in connection.media)
             for medium in MediaType(EVERY_MEDIUM)
         }
-        covered = MediaType(0)
-        for connection in ready:
-            covered |= connection.media
-        if ready and self.settings.expected_media in covered:
+        if ready and self._expected in self._covered():
             self.media_ready.set()
         else:
             self.media_ready.clear()
+
+    def _covered(self) -> MediaType:
+        """Return the media that flow now."""
+        covered = MediaType(0)
+        for connection in self.media:
+            if connection.ready:
+                covered |= connection.media
+        return covered
+
+    def _wait_for_the_others(self) -> None:
+        """Give a client that asks for less some time, anew with each medium that is ready."""
+        if self._waiting is not None:
+            self._waiting.cancel()
+            self._waiting = None
+        wait_s = self.settings.expected_wait_s
+        if wait_s is not None and not self.media_ready.is_set():
+            self._waiting = self._scope.start(self._wait_no_longer(wait_s), "wait for media")
+
+    async def _wait_no_longer(self, wait_s: float) -> None:
+        await asyncio.sleep(wait_s)
+        self._expected = self._covered()
+        self._sockets_changed()
 
     def gone(self, connection: FakeConnection) -> None:
         """Deal with a connection that ended, for whatever reason."""

@@ -64,7 +64,8 @@ class WireRecorder:
             name is the same pseudonym throughout a recording.
         secrets: More texts that must not be written, in whatever form they come: as they are, in
             hexadecimal digits, in base64, in URLs. Texts of less than six characters do not count.
-        max_bytes: Stop to record when the file is so large; `None` for no limit.
+        max_bytes: Stop to record, with a warning in the log, before the file gets larger than this;
+            `None` for no limit.
 
     Attributes:
         files: The files so far, oldest first.
@@ -193,6 +194,9 @@ class _Journal:
             if self._room < 0:
                 self._over = True
                 self.rest()
+                _LOG.warning(
+                    "%s has reached max_bytes; the stream goes on without a recording", self._path
+                )
                 return
         try:
             if self._file is None:

@@ -5,6 +5,7 @@ import contextlib
 import logging
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -108,12 +109,64 @@ def test_wrong_options(capsys: pytest.CaptureFixture[str], arguments: list[str],
     assert text in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    ("arguments", "text"),
+    [
+        (["--serve", "--times", "2"], "--times: not allowed with argument --serve"),
+        (["--serve", "--json"], "--json: not allowed with argument --serve"),
+        (["--json", "--times", "2"], "--times: not allowed with argument --json"),
+    ],
+    ids=["times", "json", "digest"],
+)
+def test_one_kind_of_replay(
+    capsys: pytest.CaptureFixture[str], arguments: list[str], text: str
+) -> None:
+    """What excludes each other is not silently ignored."""
+    ends_with(2, "replay", "wire.jsonl", *arguments)
+    assert f"argument {text}" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [["--fast"], ["--port", "0"], ["--event-file", "x"], ["--ca-file", "x"]],
+    ids=["fast", "port", "event", "ca"],
+)
+def test_options_of_a_server(capsys: pytest.CaptureFixture[str], arguments: list[str]) -> None:
+    """They need the server."""
+    assert main(["replay", "wire.jsonl", *arguments]) == 2
+    text = f"{arguments[0]} is about the server of --serve; add --serve\n"
+    assert capsys.readouterr().err.endswith(f": {text}")
+
+
+def test_movies_need_an_extra(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """It is said before anything is done, with the command that installs it."""
+    monkeypatch.setitem(sys.modules, "av", None)
+    for command in (["demo"], ["record", "--event", "missing.json"]):
+        assert main([*command, "--out", str(tmp_path / "out"), "--movie", "mp4"]) == 2
+        assert capsys.readouterr().err.endswith(
+            ": --movie mp4: expected the package av, which is not installed; "
+            "pip install 'rtms_client[video]'\n"
+        )
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("command", ["fake-server", "replay"])
+def test_exit_codes_of_servers(capsys: pytest.CaptureFixture[str], command: str) -> None:
+    """A server that is asked to stop did what it should."""
+    ends_with(0, command, "--help")
+    [line] = [line for line in capsys.readouterr().out.splitlines() if line.startswith("  0  ")]
+    assert "asked to stop by Ctrl-C or SIGTERM" in line
+
+
 def test_options() -> None:
     """Options become what the commands need."""
     arguments = ["record", "--event", "-", "--out", "x", "--media", "Chat,audio,chat"]
     options = make_parser().parse_args([*arguments, "--seconds", "1.5"])
     assert (options.media, options.seconds, options.allow_host) == (("chat", "audio"), 1.5, [])
     assert make_parser().parse_args(["fake-server", "--port", "80"]).port == 80
+    assert make_parser().parse_args(["demo", "--movie", "mkv"]).movie == "mkv"
 
 
 @pytest.mark.parametrize(

@@ -44,20 +44,20 @@ def test_summary(tmp_path: Path) -> None:
         "",
         "the meeting is over, 00:05.0 of the session",
         "",
-        "  audio            2 packets    1.3 kB",
-        "  video            1 frames       10 B",
-        "  share            1 frames        4 B",
-        "  transcript       1 captions      5 B",
+        "  audio              2 packets    1.3 kB",
+        "  video              1 frame        10 B",
+        "  share              1 frame         4 B",
+        "  transcript         1 caption       5 B",
         "  spoken     Ada 00:00.0, Grace 00:00.0",
-        "  lost       3 items in 1 gaps",
-        "  left out   1 video frames before a key frame",
+        "  lost       3 items in 1 gap",
+        "  left out   video frames before a key frame: 1",
         "",
         f"{tmp_path}:",
         "  audio.wav          160 kB  everybody, mixed, 00:05.0",
         "  audio-ada.wav      160 kB  Ada, 00:05.0",
         "  audio-grace.wav    160 kB  Grace, 00:05.0",
         "  share-001.jpg         4 B  share, picture 1 of 1",
-        "  captions.vtt         52 B  1 captions with speakers",
+        "  captions.vtt         52 B  1 caption with speakers",
     ]
     assert lines[-1].startswith("  session.jsonl ")
 
@@ -67,7 +67,7 @@ def test_nothing_received(tmp_path: Path) -> None:
     outcome, tally, clock = recorded(tmp_path)
     lines = list(summary(outcome, tally, clock))
     assert lines[3:5] == ["  nothing was received", "  lost       0 items"]
-    assert lines[-1] == "  session.jsonl       0 B  all 0 items, media as sizes only, JSON lines"
+    assert lines[-1] == "  session.jsonl       0 B  0 items, media as sizes only, JSON lines"
 
 
 def test_many_speakers(tmp_path: Path) -> None:

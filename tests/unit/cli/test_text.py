@@ -2,7 +2,7 @@
 
 import pytest
 
-from rtms_client._cli.text import clean, clip, clock_time, text_width, volume
+from rtms_client._cli.text import clean, clip, clock_time, counted, moment, text_width, volume
 from rtms_client.media._text import slug
 
 
@@ -74,6 +74,30 @@ def test_clip(text: str, columns: int, expected: str) -> None:
 def test_times(ms: int, expected: str) -> None:
     """Times have minutes, hours only when needed, and tenths that are never rounded up."""
     assert clock_time(ms) == expected
+
+
+@pytest.mark.parametrize(
+    ("at_s", "exact_s", "expected"),
+    [
+        (12.345, 0.5, "00:12.3"),
+        (0.3, 0.1, "00:00.3"),
+        (0.3, 0.05, "300 ms"),
+        (0.0025, 0.0005, "2.5 ms"),
+        (0.0, 0.0005, "0 ms"),
+    ],
+    ids=["seconds", "tenths", "milliseconds", "less", "zero"],
+)
+def test_moments(at_s: float, exact_s: float, expected: str) -> None:
+    """Times are as exact as it takes to tell them apart."""
+    assert moment(at_s, exact_s) == expected
+
+
+@pytest.mark.parametrize(
+    ("number", "expected"), [(0, "0 gaps"), (1, "1 gap"), (2, "2 gaps"), (1234, "1,234 gaps")]
+)
+def test_counted(number: int, expected: str) -> None:
+    """One is singular."""
+    assert counted(number, "gap") == expected
 
 
 @pytest.mark.parametrize(

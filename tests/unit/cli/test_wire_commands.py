@@ -285,7 +285,33 @@ def test_what_broke_stays_visible(tmp_path: Path, capsys: pytest.CaptureFixture[
     lines = capsys.readouterr().out.splitlines()
     lane = next(line for line in lines if line.startswith("audio "))
     assert lane[14:18] == "✕───"
-    assert "connection 3: 1 messages; " in target.read_text("utf-8")
+    assert "connection 3: 1 message; " in target.read_text("utf-8")
+
+
+def test_a_moment_has_ticks(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A recording of a few milliseconds has an axis, events and a curve that tell them apart."""
+
+    def play(session: StreamSession) -> None:
+        session.start(100.0)
+        session.opened(1, 100.0)
+        urls = {"audio": "wss://rtms.zoom.us/a"}
+        hear(session, 1, 100.001, msg_type=2, status_code=0, media_server={"server_urls": urls})
+        session.opened(2, 100.002)
+        hear(session, 2, 100.003, msg_type=4, status_code=0)
+        sound(session, 2, 100.003, 0)
+        session.lost(2, 1011, "", 100.004)
+
+    path = wire(tmp_path / "wire.jsonl", play)
+    target = tmp_path / "page.html"
+    assert main(["inspect", str(path), "--html", str(target)]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[5].split() == ["0", "ms", "1", "ms", "2", "ms", "3", "ms", "4", "ms"]
+    page = target.read_text("utf-8")
+    assert [f">{tick}</text>" in page for tick in ("0 ms", "1.5 ms", "4 ms")] == [True] * 3
+    assert '<td class="at">4 ms</td>' in page
+    assert (
+        len({point.split(",")[0] for point in page.split('points="')[2].split('"')[0].split()}) == 2
+    )
 
 
 def test_buffers_that_ran_over(recording: Path, capsys: pytest.CaptureFixture[str]) -> None:

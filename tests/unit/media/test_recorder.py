@@ -363,8 +363,8 @@ def test_list_of_files(recording: Recording) -> None:
         RecordedFile(folder / "audio-user-8.wav", "user 8", 1000),
         RecordedFile(folder / "video.h264", "video, H.264"),
         RecordedFile(folder / "share-001.jpg", "share, picture 1 of 2"),
-        RecordedFile(folder / "captions.vtt", "1 captions with speakers"),
-        RecordedFile(folder / "session.jsonl", "all 7 items, media as sizes only, JSON lines"),
+        RecordedFile(folder / "captions.vtt", "1 caption with speakers"),
+        RecordedFile(folder / "session.jsonl", "7 items, media as sizes only, JSON lines"),
     ]
 
 

@@ -39,6 +39,19 @@ def test_leaving_removes() -> None:
     assert roster.participants == {2: GRACE}
 
 
+@pytest.mark.parametrize("kind", [ev.ParticipantLeft, ev.VideoStarted, ev.VideoStopped])
+def test_names_come_from_the_join(
+    kind: type[ev.ParticipantLeft | ev.VideoStarted | ev.VideoStopped],
+) -> None:
+    """Who leaves or turns a camera on is named, although the server sends an id only."""
+    roster = roster_after(ev.ParticipantJoined(participants=(ADA, GRACE)))
+    stranger, renamed = ev.Participant(user_id=9), ev.Participant(user_id=2, user_name="G.")
+    event = kind(participants=(ev.Participant(user_id=1), stranger, renamed))
+    assert roster.named(event) == kind(participants=(ADA, stranger, renamed))
+    as_it_was = kind(participants=(stranger,))
+    assert roster.named(as_it_was) is as_it_was
+
+
 @pytest.mark.parametrize(
     ("event", "speaker"),
     [

@@ -119,7 +119,8 @@ async def test_nothing_flows_before_the_acknowledgement(raw: MakeClient) -> None
         assert (await media.recv())["msg_type"] == 14
 
 
-async def test_the_meeting_waits_for_expected_media(raw: MakeClient) -> None:
+@pytest.mark.parametrize("wait_s", [None, 60.0], ids=["for ever", "long enough"])
+async def test_the_meeting_waits_for_expected_media(raw: MakeClient, wait_s: float | None) -> None:
     """Nothing is lost on a socket that is ready later than the others."""
     script: list[MeetingItem] = [
         Caption(at_ms=0, person=ADA, text="first"),
@@ -131,6 +132,7 @@ async def test_the_meeting_waits_for_expected_media(raw: MakeClient) -> None:
         tls=False,
         pace=None,
         expected_media=MediaType.AUDIO | MediaType.TRANSCRIPT,
+        expected_wait_s=wait_s,
     ) as server:
         client = raw(server)
         await client.signaling()
@@ -140,6 +142,20 @@ async def test_the_meeting_waits_for_expected_media(raw: MakeClient) -> None:
         await client.ready()
         assert [one["data"] for one in await _contents(transcript)] == ["first"]
         assert len(await _contents(audio)) == 1
+
+
+async def test_the_meeting_does_not_wait_for_what_nobody_wants(raw: MakeClient) -> None:
+    """A client may ask for less than what was expected."""
+    script: list[MeetingItem] = [Caption(at_ms=0, person=ADA, text="first"), _end(10)]
+    async with FakeRTMSServer(
+        MeetingScript(script),
+        tls=False,
+        pace=None,
+        expected_media=MediaType.AUDIO | MediaType.TRANSCRIPT,
+        expected_wait_s=0.01,
+    ) as server:
+        _signaling, transcript = await raw(server).join(8)
+        assert [one["data"] for one in await _contents(transcript)] == ["first"]
 
 
 async def test_all_media_on_one_socket(raw: MakeClient) -> None:
