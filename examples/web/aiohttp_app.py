@@ -36,10 +36,8 @@ async def webhook(request: web.Request) -> web.Response:
         )
     except WebhookError as error:
         return web.Response(status=error.http_status)
-    if isinstance(notification, webhooks.UrlValidation):
-        return web.json_response(notification.response)
     client.notify(notification)
-    return web.Response()
+    return web.Response(body=notification.response_body, content_type="application/json")
 
 
 async def run_client(_app: web.Application) -> AsyncIterator[None]:

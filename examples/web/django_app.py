@@ -47,10 +47,8 @@ def webhook(request: HttpRequest) -> HttpResponse:
         )
     except WebhookError as error:
         return HttpResponse(status=error.http_status)
-    if isinstance(notification, webhooks.UrlValidation):
-        return HttpResponse(notification.response_body, content_type="application/json")
     portal.notify(notification)
-    return HttpResponse()
+    return HttpResponse(notification.response_body, content_type="application/json")
 
 
 urlpatterns = [path("webhook", webhook)]

@@ -43,10 +43,8 @@ def webhook() -> Response:
         )
     except WebhookError as error:
         return Response(status=error.http_status)
-    if isinstance(notification, webhooks.UrlValidation):
-        return Response(notification.response_body, mimetype="application/json")
     portal.notify(notification)
-    return Response()
+    return Response(notification.response_body, mimetype="application/json")
 
 
 if __name__ == "__main__":

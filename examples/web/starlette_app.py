@@ -40,10 +40,8 @@ async def webhook(request: Request) -> Response:
         )
     except WebhookError as error:
         return Response(status_code=error.http_status)
-    if isinstance(notification, webhooks.UrlValidation):
-        return Response(notification.response_body, media_type="application/json")
     client.notify(notification)
-    return Response()
+    return Response(notification.response_body, media_type="application/json")
 
 
 @asynccontextmanager

@@ -69,7 +69,8 @@ class RTMSClient(CallbackMethods, HookMethods):
         client_id: Client id of the Zoom app (SDK key for Video SDK).
         client_secret: Client secret of the app (SDK secret for Video SDK).
         credentials: Instead of id and secret: a ready `Signature`, or a function or coroutine
-            function that finds the credentials for a `StreamInfo` (several tenants).
+            function that finds the credentials for a `StreamInfo` (several tenants). When it
+            raises, the stream ends with `CredentialsUnavailable`.
         audio: Audio to ask for; `None` means no audio. The same for the other four media.
         video: Camera video to ask for.
         share: Screen share to ask for.
@@ -92,7 +93,8 @@ class RTMSClient(CallbackMethods, HookMethods):
             agree, another wait in seconds, or `False` to give up. Must not block.
         restart: Coroutine function that starts RTMS again over Zoom's REST API when the server
             ended a stream for a technical reason (stop reasons 10 to 19 and 24). Called with a
-            `RestartRequest`; the stream that then starts continues the one that ended.
+            `RestartRequest`; the stream that then starts continues the one that ended. See
+            `rtms_client.control`, whose `RTMSControl.restart` is such a function.
         restart_policy: How often, and for how long.
         max_streams: Streams at a time at most; more are refused. `None` for no limit.
         arbiter: Chooses among the streams of one meeting that notifications announce, see
@@ -101,8 +103,8 @@ class RTMSClient(CallbackMethods, HookMethods):
             it: a `rtms_client.testing.WireRecorder` writes down the wire.
 
     Raises:
-        InvalidParameters: No credentials, an event that must not be subscribed, or room for no
-            stream at all.
+        InvalidParameters: No credentials, or some that cannot sign a restarted stream; an event
+            that must not be subscribed; or room for no stream at all.
     """
 
     def __init__(  # noqa: PLR0913  # every option has a default and a name

@@ -180,6 +180,7 @@ class RTMSStream(CallbackMethods):
 
         Raises:
             RTMSError: The stream cannot be joined; the subclass says why.
+            CredentialsUnavailable: The function that finds its credentials failed.
             InvalidState: The stream was opened before, or the client has it open elsewhere.
             StreamRefused: The client has as many streams as it may, or is being drained.
         """

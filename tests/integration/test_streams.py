@@ -45,7 +45,12 @@ from rtms_client import (
 )
 from rtms_client.enums import EventType, MessageType, Product, SessionState, StreamState
 from rtms_client.events import VideoSubscriptionChanged
-from rtms_client.exceptions import AnswerTimeout, BufferOverflow, RequestFailed
+from rtms_client.exceptions import (
+    AnswerTimeout,
+    BufferOverflow,
+    CredentialsUnavailable,
+    RequestFailed,
+)
 from rtms_client.protocol import Phase
 from rtms_client.testing import ADA, GRACE, Chat, FakeRTMSServer, Variations
 
@@ -323,18 +328,31 @@ async def test_ready_signature() -> None:
 
 
 async def test_look_up_that_fails() -> None:
-    """What a look-up raises goes to whoever opens the stream; it can be opened again."""
+    """Whoever opens the stream hears that it did, not what it said; it can be opened again."""
 
     def look_up(_: StreamInfo) -> Credentials:
-        raise KeyError("no such account")
+        raise KeyError("the password of the secret store")
 
     async with FakeRTMSServer() as server:
         client = RTMSClient(credentials=look_up, network=network(server), audio=AudioParams())
         stream = client.stream(info_of(server))
         for _ in range(2):
-            with pytest.raises(KeyError, match="no such account"):
+            with pytest.raises(CredentialsUnavailable, match="got KeyError; check") as error:
                 await stream.open()
+            assert isinstance(error.value.__cause__, KeyError)
+            assert "password" not in str(error.value)
         assert client.streams == {}
+
+
+async def test_look_up_that_finds_an_empty_secret() -> None:
+    """What says what is wrong is told as it is."""
+    async with FakeRTMSServer() as server:
+        client = RTMSClient(
+            credentials=lambda _: Credentials(client_id="id", client_secret=""),
+            network=network(server),
+        )
+        with pytest.raises(InvalidParameters, match="client_secret: expected a non-empty str"):
+            await client.stream(info_of(server)).open()
 
 
 @pytest.mark.parametrize("found", [None, ("id", "secret"), "secret"])

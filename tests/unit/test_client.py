@@ -21,6 +21,7 @@ from rtms_client import (
     parse_started,
 )
 from rtms_client.enums import EventType
+from rtms_client.protocol.restart import RestartRequest
 
 VARIABLES = ("ZOOM_CLIENT_ID", "ZOOM_CLIENT_SECRET", "ZM_RTMS_CLIENT", "ZM_RTMS_SECRET")
 INFO = StreamInfo(
@@ -75,6 +76,17 @@ def test_two_kinds_of_credentials(client_id: str | None, client_secret: str | No
     """Id and secret beside other credentials are a mistake."""
     with pytest.raises(InvalidParameters, match="pass one of the two"):
         RTMSClient(client_id, client_secret, credentials=Signature(value="00"))
+
+
+async def _start_again(_: RestartRequest) -> None: ...
+
+
+def test_a_ready_signature_cannot_sign_what_is_restarted() -> None:
+    """It is for one stream id, and the next one has another; a function finds one for each."""
+    signature = Signature(value="00")
+    with pytest.raises(InvalidParameters, match="pass a function that finds a Signature for each"):
+        RTMSClient(credentials=signature, restart=_start_again)
+    RTMSClient(credentials=lambda _: signature, restart=_start_again)
 
 
 @pytest.mark.parametrize(("client_id", "client_secret"), [("", "secret"), ("id", "")])

@@ -38,6 +38,9 @@ SAMPLES: tuple[ex.RTMSError, ...] = (
     ex.StreamStopped(StopReason.KEEP_ALIVE_TIMEOUT),
     ex.RequestFailed("stream state", StatusCode.INVALID_RTMS_SESSION_ID, ""),
     ex.BufferOverflow("audio", 20000, 12800000),
+    ex.CredentialsUnavailable("stream-1", "KeyError"),
+    ex.ControlRejected("start", 404, 3001, "Meeting does not exist."),
+    ex.ControlUnavailable("pause", 429, None, ""),
     ex.EventSocketLost(10, 61.25, "no route"),
     ex.TokenUnavailable("an unusable NoneType"),
     ex.WebhookError("anything"),
@@ -148,6 +151,18 @@ TEXTS = {
         "audio: expected the consumer to keep up, got 20000 items (12800000 bytes) waiting; "
         "consume faster, raise BufferLimits, or choose a policy that drops"
     ),
+    ex.CredentialsUnavailable: (
+        "stream stream-1: expected credentials, got KeyError; check the function that was passed "
+        "as credentials"
+    ),
+    ex.ControlRejected: (
+        "expected Zoom to start RTMS, got HTTP status 404 (code 3001: Meeting does not exist.); "
+        "take the id unchanged from the newest webhook; the meeting may be over"
+    ),
+    ex.ControlUnavailable: (
+        "expected Zoom to pause RTMS, got HTTP status 429; wait and try again; if it stays, ask "
+        "Zoom's support"
+    ),
     ex.EventSocketLost: (
         "event socket: expected a connection, gave up after 10 tries in 61.2 s; the last one: no "
         "route; check subscription id, token and network, and ask for the state of your streams: "
@@ -194,6 +209,8 @@ TEXTS = {
 }
 
 RETRYABLE = {
+    ex.CredentialsUnavailable,
+    ex.ControlUnavailable,
     ex.EventSocketLost,
     ex.TokenUnavailable,
     ex.DuplicateConnection,

@@ -13,6 +13,7 @@ from rtms_client import (
     MediaType,
     Product,
     RTMSClient,
+    RTMSError,
     RTMSStream,
     ShareParams,
     Signature,
@@ -21,7 +22,7 @@ from rtms_client import (
     VideoParams,
 )
 from rtms_client._transport import Transport
-from rtms_client.exceptions import InternalError
+from rtms_client.exceptions import CredentialsUnavailable, InternalError
 from rtms_client.protocol import Granted, Phase
 
 INFO = StreamInfo(
@@ -63,8 +64,17 @@ async def test_iterating_before_opening(stream: RTMSStream) -> None:
         await anext(frames)
 
 
-@pytest.mark.parametrize("fault", [InvalidParameters("a", "b", "c"), ValueError("no")])
-async def test_iterating_a_stream_that_cannot_be_opened(fault: Exception) -> None:
+@pytest.mark.parametrize(
+    ("fault", "told"),
+    [
+        (InvalidParameters("a", "b", "c"), InvalidParameters),
+        (ValueError("no"), CredentialsUnavailable),
+    ],
+    ids=["ours", "another"],
+)
+async def test_iterating_a_stream_that_cannot_be_opened(
+    fault: Exception, told: type[RTMSError]
+) -> None:
     """Whoever waits while the credentials are looked up learns that there will be nothing."""
     gate = asyncio.Event()
 
@@ -78,13 +88,21 @@ async def test_iterating_a_stream_that_cannot_be_opened(fault: Exception) -> Non
     waiting = asyncio.create_task(anext(stream.audio(), None))
     await asyncio.sleep(0)
     gate.set()
-    with pytest.raises(type(fault)):
-        await opening
-    if isinstance(fault, InvalidParameters):
-        with pytest.raises(InvalidParameters):
-            await waiting
-    else:
-        assert await waiting is None
+    for task in (opening, waiting):
+        with pytest.raises(told):
+            await task
+
+
+async def test_iterating_a_stream_whose_opening_is_cancelled() -> None:
+    """Whoever waits then reads to an end, for nothing went wrong."""
+    found: asyncio.Future[Signature] = asyncio.Future()
+    stream = RTMSClient(credentials=lambda _: found, audio=AudioParams()).stream(INFO)
+    opening = asyncio.create_task(stream.open())
+    await asyncio.sleep(0)
+    waiting = asyncio.create_task(anext(stream.audio(), None))
+    await asyncio.sleep(0)
+    opening.cancel()
+    assert await waiting is None
 
 
 def test_facts(stream: RTMSStream) -> None:

@@ -71,6 +71,11 @@ def test_challenge(headers: dict[str, str]) -> None:
     )
 
 
+def test_only_the_challenge_is_answered_with_something() -> None:
+    """A handler may answer everything with `response_body`."""
+    assert webhooks.parse({"event": "rtms.start_failed"}).response_body == b""
+
+
 def test_challenge_with_several_secrets() -> None:
     """The secret that signed the challenge signs the answer; without signature it is the first."""
     signed = webhooks.receive(CHALLENGE, _sign(CHALLENGE), secret=["other", SECRET], now=NOW)

@@ -216,6 +216,13 @@ def test_other_window_ends() -> None:
         webhooks.receive(BODY, HEADERS, secret=SECRET, now=NOW + 11, window_s=10)
 
 
+@pytest.mark.parametrize("window_s", [-1, -0.001, math.nan], ids=repr)
+def test_window_that_is_none(window_s: float) -> None:
+    """A window that lets nothing through is a mistake of the application, not of the request."""
+    with pytest.raises(ValueError, match=r"window_s: expected .* from 0, got (-|nan).*; leave it"):
+        webhooks.receive(BODY, HEADERS, secret=SECRET, now=NOW, window_s=window_s)
+
+
 # --- headers -------------------------------------------------------------------------------------
 
 

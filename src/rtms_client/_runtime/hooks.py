@@ -7,6 +7,7 @@ from typing import cast
 
 from rtms_client._runtime.log import Log
 from rtms_client.events import SessionEvent
+from rtms_client.exceptions import RTMSError
 from rtms_client.protocol.reconnect import ReconnectAttempt, ReconnectHook
 from rtms_client.protocol.restart import DECLINED, RestartHook, RestartRequest
 
@@ -59,7 +60,7 @@ class RestartCaller:
         self._log = log
 
     async def ask(self, request: RestartRequest) -> str | None:
-        """Call the hook; return why it failed, without what it raised, which may hold secrets."""
+        """Call the hook; return why it failed, without foreign texts, which may hold secrets."""
         if self._hook is None:
             return DECLINED
         self._log.warning("starting it again, try %d", request.attempt)
@@ -71,7 +72,8 @@ class RestartCaller:
             return "the hook was cancelled"
         except Exception as error:  # noqa: BLE001  # user code may raise anything
             self._log.error("restart hook raised", exc_info=True)
-            return f"the hook raised {type(error).__name__}"
+            text = f"the hook raised {type(error).__name__}"
+            return f"{text}: {error}" if isinstance(error, RTMSError) else text
         return DECLINED if declined else None
 
 

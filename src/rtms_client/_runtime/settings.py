@@ -21,7 +21,7 @@ from rtms_client.config import (
     Timeouts,
 )
 from rtms_client.enums import MediaType
-from rtms_client.exceptions import InvalidParameters
+from rtms_client.exceptions import CredentialsUnavailable, InvalidParameters, RTMSError
 from rtms_client.protocol import EventSubscription, SessionOptions, StreamSession
 from rtms_client.protocol.reconnect import ReconnectHook
 from rtms_client.protocol.restart import RestartHook
@@ -55,11 +55,21 @@ class StreamSettings:
     session_factory: Callable[[Any, SessionOptions], StreamSession] | None = None
     """Makes the state machine of each stream, to watch it."""
 
+    def __attrs_post_init__(self) -> None:
+        if self.restart is not None and isinstance(self.credentials, Signature):
+            raise InvalidParameters(
+                "credentials",
+                "expected some for any stream, because what restart= starts again has another "
+                "stream id, got a ready Signature, which is for one",
+                "pass a function that finds a Signature for each stream",
+            )
+
 
 async def session_options(settings: StreamSettings, info: StreamInfo, log: Log) -> SessionOptions:
     """Return the options of one stream.
 
     Raises:
+        CredentialsUnavailable: The function that finds its credentials failed.
         InvalidParameters: There are no credentials for it.
     """
     sign, secret = await find_signer(settings, info)
@@ -91,12 +101,18 @@ async def find_signer(
     Finding the credentials may take a while.
 
     Raises:
+        CredentialsUnavailable: The function that finds them failed.
         InvalidParameters: What was passed, or looked up, are no credentials.
     """
     found = settings.credentials
     if callable(found):
-        given = found(info)
-        found = await given if isinstance(given, Awaitable) else given
+        try:
+            given = found(info)
+            found = await given if isinstance(given, Awaitable) else given
+        except RTMSError:
+            raise  # such as a secret that is empty
+        except Exception as error:
+            raise CredentialsUnavailable(info.stream_id, type(error).__name__) from error
     return _signer(found, info)
 
 

@@ -28,6 +28,9 @@
     ├── StreamStopped                    the server ended the stream for a technical reason
     ├── RequestFailed                    the server refused a request inside a running stream
     ├── BufferOverflow                   a buffer with policy "close" was full
+    ├── CredentialsUnavailable           the function for the credentials of a stream failed
+    ├── ControlRejected                  the REST API refused to start, stop, pause or resume
+    │   └── ControlUnavailable           it could not do so now
     ├── EventSocketLost                  the event WebSocket could not be brought back
     ├── TokenUnavailable                 there is no access token for it
     ├── WebhookError                     a webhook was refused; has the HTTP status to answer
@@ -60,6 +63,8 @@ from rtms_client.codes import explain_close, explain_status, explain_stop
 from rtms_client.enums import StatusCode, StopReason
 
 from ._base import RemoteProtocolError, RTMSError, quoted
+from ._control import ControlRejected, ControlUnavailable
+from ._credentials import CredentialsUnavailable
 from ._event_socket import EventSocketLost, TokenUnavailable
 from ._extras import MissingExtra
 from ._webhooks import (
@@ -87,6 +92,9 @@ __all__ = [
     "ConnectTimeout",
     "ConnectionLost",
     "ConnectionSilent",
+    "ControlRejected",
+    "ControlUnavailable",
+    "CredentialsUnavailable",
     "DuplicateConnection",
     "EventSocketLost",
     "HandshakeRejected",

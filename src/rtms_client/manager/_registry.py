@@ -16,7 +16,13 @@ from rtms_client.enums import StopReason
 from rtms_client.exceptions import StreamRefused
 from rtms_client.manager._arbiters import Arbiter
 from rtms_client.manager._memory import Memory
-from rtms_client.webhooks import Notification, RTMSInterrupted, RTMSStarted, RTMSStopped
+from rtms_client.webhooks import (
+    Notification,
+    RTMSInterrupted,
+    RTMSStarted,
+    RTMSStopped,
+    UrlValidation,
+)
 
 __all__ = [
     "Adopt",
@@ -210,6 +216,8 @@ class Registry:
             now: The present time.
             restarting: Ids of the streams that died and wait for being started again.
         """
+        if isinstance(notification, UrlValidation):
+            return []  # its answer is all that it is about
         if not isinstance(notification, RTMSStarted | RTMSInterrupted | RTMSStopped):
             return [Tell(notification)]
         key = notification.idempotency_key

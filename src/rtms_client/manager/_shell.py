@@ -311,7 +311,7 @@ class StreamManager:
             if stream.state is not Phase.CLOSED:  # it may have been stopped meanwhile
                 self._handle_all(served, stream)
             await stream.wait_ended()
-        except Exception as error:  # noqa: BLE001  # finding credentials is user code
+        except Exception as error:  # noqa: BLE001  # a session_factory is user code
             failure = error
         finally:
             await stream.close()

@@ -10,11 +10,8 @@ The web framework stays yours: hand over the raw body and the headers of the req
     except WebhookError as error:
         answer(error.http_status)
     else:
-        match notification:
-            case webhooks.UrlValidation():
-                answer(200, notification.response_body)
-            case webhooks.RTMSStarted():
-                ...
+        client.notify(notification)
+        answer(200, notification.response_body)
 """
 
 import hmac
@@ -50,7 +47,7 @@ from ._notifications import (
     UnrecognizedNotification,
     UrlValidation,
 )
-from ._payloads import CHALLENGE, account_id, read
+from ._payloads import CHALLENGE, account_id, kind_of, read
 from ._queue import from_json
 
 __all__ = [
@@ -109,7 +106,8 @@ def receive(
             is none, so use it for nothing but a look-up. It returns `None` to refuse the account.
             What it raises goes through.
         now: Unix time in seconds; `None` means the system clock.
-        window_s: How far the signed timestamp may be from `now`, in seconds, in either direction.
+        window_s: How far the signed timestamp may be from `now`, in seconds, in either direction;
+            300 is what Zoom's samples use, 0 or more is possible.
         max_bytes: Largest body to accept, in bytes.
 
     Returns:
@@ -119,9 +117,15 @@ def receive(
     Raises:
         WebhookError: The webhook is refused; the subclass says why, its ``http_status`` what to
             answer. It holds nothing of the body, of a signature or of a secret.
-        InvalidParameters: Body, headers or secrets are not what they should be: a mistake of the
-            application.
+        InvalidParameters: Body, headers, secrets or window are not what they should be: a mistake
+            of the application.
     """
+    if not window_s >= 0:  # so written that NaN is refused
+        raise InvalidParameters(
+            "window_s",
+            f"expected a number of seconds from 0, got {window_s!r}",
+            "leave it out for 300, the window of Zoom's samples",
+        )
     content = _content(body, max_bytes)
     signature = read_signature(headers)
     if signature is None:
@@ -165,7 +169,10 @@ def parse_started(body: bytes | str | Mapping[str, object]) -> RTMSStarted:
     """
     notification = parse(body)
     if not isinstance(notification, RTMSStarted):
-        raise WebhookIncomplete("an event like meeting.rtms_started", type(notification).__name__)
+        raise WebhookIncomplete(
+            "a started webhook, an event like meeting.rtms_started",
+            f"{kind_of(notification.event)}; webhooks.parse() reads every event",
+        )
     return notification
 
 

@@ -59,6 +59,11 @@ class Notification:
         """
         return _key("other", self.event, self.event_ts_ms, self.raw.get("payload"))
 
+    @property
+    def response_body(self) -> bytes:
+        """What to answer with status 200 within 3 s: nothing, except to `UrlValidation`."""
+        return b""
+
     def to_json(self) -> str:
         """Write it as a JSON object in ASCII, so that it can cross a queue to another process.
 
@@ -227,6 +232,7 @@ class UrlValidation(Notification):
         return {"plainToken": self.plain_token, "encryptedToken": self.encrypted_token}
 
     @property
+    @override
     def response_body(self) -> bytes:
         """The answer as bytes, to be sent as ``application/json``."""
         return json.dumps(self.response).encode()

@@ -23,7 +23,7 @@ from ._notifications import (
     UrlValidation,
 )
 
-__all__ = ["CHALLENGE", "account_id", "read"]
+__all__ = ["CHALLENGE", "account_id", "kind_of", "read"]
 
 CHALLENGE: Final = "endpoint.url_validation"
 
@@ -113,6 +113,14 @@ def read(document: _Object, secret: str | None = None) -> Notification:
 def account_id(document: _Object) -> str | None:
     """Return the id of the account that a webhook names."""
     return f.identifier(_payload(document).get("account_id"))
+
+
+def kind_of(event: str) -> str:
+    """Say what an event is, in words that come from here and not from the webhook."""
+    if event == CHALLENGE or event in _OF_ACCOUNT:
+        return f"the event {event}"
+    product, kind = _split(event)
+    return "an event of another kind" if None in (product, kind) else f"one like meeting.{kind}"
 
 
 def _payload(document: _Object) -> _Object:

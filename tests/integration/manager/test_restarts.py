@@ -7,10 +7,11 @@ from typing import Any, Final
 import attrs
 import pytest
 from tests.integration.manager.support import READY, client_of, started, stopped
-from tests.integration.support import CLIENT_ID, CLIENT_SECRET, Leaks, info_of, until
+from tests.integration.support import CLIENT_ID, CLIENT_SECRET, Leaks, info_of, network, until
 
 from rtms_client import (
     AudioFrame,
+    AudioParams,
     Credentials,
     Gap,
     InvalidState,
@@ -23,7 +24,7 @@ from rtms_client import (
 )
 from rtms_client.config import RestartPolicy
 from rtms_client.enums import MessageType, StopReason
-from rtms_client.exceptions import HostNotAllowed
+from rtms_client.exceptions import CredentialsUnavailable, HostNotAllowed
 from rtms_client.protocol import Phase
 from rtms_client.protocol.restart import RestartRequest
 from rtms_client.testing import FakeRTMSServer, FakeStream, tone_meeting
@@ -252,7 +253,7 @@ async def test_credentials_are_looked_up_anew() -> None:
         zoom = Zoom(server)
         client = zoom.client = RTMSClient(
             credentials=credentials,
-            network=client_of(server)._settings.network,  # noqa: SLF001  # as the others
+            network=network(server),
             restart=zoom.start,
             restart_policy=QUICK,
         )
@@ -264,6 +265,26 @@ async def test_credentials_are_looked_up_anew() -> None:
             await zoom.kill()
             await until(lambda: stream.state is Phase.STREAMING and len(asked) == 2)
     assert asked == [server.stream.settings.rtms_stream_id, "again-1"]
+
+
+async def test_credentials_that_are_not_found_end_the_stream() -> None:
+    """The function knows those of the first stream only: readers hear what it raised."""
+    async with FakeRTMSServer() as server:
+        first = info_of(server).stream_id
+        known = {first: Credentials(client_id=CLIENT_ID, client_secret=CLIENT_SECRET)}
+        zoom = Zoom(server)
+        client = zoom.client = RTMSClient(
+            credentials=lambda info: known[info.stream_id],
+            network=network(server),
+            audio=AudioParams(),
+            restart=zoom.start,
+            restart_policy=QUICK,
+        )
+        async with client, client.stream(info_of(server)) as stream:
+            await zoom.kill()
+            with pytest.raises(CredentialsUnavailable, match="stream again-1: expected") as caught:
+                await stream.wait_ended()
+            assert isinstance(caught.value.__cause__, KeyError)
 
 
 async def test_a_new_server_that_may_not_be_opened_ends_the_stream() -> None:

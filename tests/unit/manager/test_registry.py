@@ -26,6 +26,7 @@ from rtms_client.webhooks import (
     RTMSStarted,
     RTMSStopped,
     UnrecognizedNotification,
+    UrlValidation,
 )
 
 T0 = 1_790_000_000_000
@@ -395,3 +396,9 @@ def test_what_is_about_no_stream_is_passed_on(registry: Registry) -> None:
     """Each time, for Zoom repeats a concurrency warning on purpose."""
     other = UnrecognizedNotification(event="user.created")
     assert registry.decide(other, 0) == registry.decide(other, 0) == [Tell(other)]
+
+
+def test_a_challenge_is_nothing_to_the_streams(registry: Registry) -> None:
+    """Its answer is all that it is about, so nobody is told."""
+    challenge = UrlValidation(event="endpoint.url_validation", plain_token="a", encrypted_token="b")
+    assert registry.decide(challenge, 0) == []
