@@ -2,6 +2,7 @@
 
 import asyncio
 import base64
+import contextlib
 import hashlib
 import importlib.util
 import json
@@ -58,9 +59,9 @@ async def _run_sdk(server: FakeRTMSServer, directory: Path, **arguments: str) ->
     try:
         output, errors = await process.communicate()
     finally:
-        if process.returncode is None:
+        with contextlib.suppress(ProcessLookupError):  # it ended by itself
             process.kill()
-            await process.wait()
+        await process.wait()
     assert process.returncode == 0, errors.decode()
     result: dict[str, Any] = json.loads(output.splitlines()[-1])
     return result

@@ -7,6 +7,7 @@ from typing import Any, Final
 from xml.etree import ElementTree as ET
 
 import pytest
+from tests.integration.support import first_of
 
 import make_diagrams
 import make_tables
@@ -122,9 +123,7 @@ async def test_conversation_is_true() -> None:
             "test-client-id", "test-client-secret", audio=AudioParams(), network=network
         )
         async with client.stream(parse_started(server.started_webhook())) as stream:
-            async for event in stream.events():
-                if isinstance(event, events.ParticipantJoined):
-                    break
+            await first_of(stream.events(), events.ParticipantJoined)
         seen = [(entry.msg_type, entry.direction) for entry in server.log]
     first = [seen.index((number, "in")) for number in (1, 3, 7)]
     assert first == sorted(first)
@@ -144,9 +143,7 @@ async def test_coming_back_is_true() -> None:
             await anext(stream.audio())
             server.stream.drop("signaling")
             before = len(server.log)
-            async for event in stream.events():
-                if isinstance(event, events.StreamResumed):
-                    break
+            await first_of(stream.events(), events.StreamResumed)
 
             def missing() -> list[make_diagrams.Step]:
                 log = iter([(entry.msg_type, entry.direction) for entry in server.log[before:]])

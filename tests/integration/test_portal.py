@@ -9,7 +9,7 @@ import time
 from collections.abc import Awaitable, Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
-from typing import Any, Final, Self, TypeVar
+from typing import Any, Final, NoReturn, Self, TypeVar
 
 import pytest
 from tests.integration.support import Leaks, client_for, info_of, until
@@ -445,9 +445,9 @@ async def test_closing_waits_for_nobody_for_ever() -> None:
     async with FakeRTMSServer() as server, talk(server) as at:
         begun = threading.Event()
 
-        async def stubborn() -> None:
+        async def stubborn() -> NoReturn:
             begun.set()
-            for _ in range(20):
+            while True:
                 with contextlib.suppress(asyncio.CancelledError):
                     await asyncio.sleep(60)
 

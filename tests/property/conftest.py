@@ -22,7 +22,6 @@ from rtms_client.events import Unrecognized
 from rtms_client.exceptions import ConnectFailed, RTMSError
 from rtms_client.protocol import (
     Answer,
-    AskRestart,
     Close,
     Open,
     Phase,
@@ -188,10 +187,9 @@ class Shell:
                 case Close(connection=number):
                     gone = self.opening.pop(number, None) or self.open.pop(number, None)
                     assert gone is not None or number <= self._opened
-                case Answer(token=token):
-                    self.waiting.discard(token)
-                case AskRestart():
-                    raise AssertionError("nobody starts it again")
+                case _:
+                    assert isinstance(action, Answer)  # for nobody starts it again
+                    self.waiting.discard(action.token)
         self.session.actions.clear()
 
 

@@ -19,6 +19,7 @@ from rtms_client._wire import fields as f
 from rtms_client.config import ReconnectPolicy
 from rtms_client.enums import Product, StopReason
 from rtms_client.exceptions import BufferOverflow
+from rtms_client.protocol import Phase
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -173,6 +174,42 @@ def test_every_way_to_spoil_a_message(data: st.DataObject) -> None:
     """The rules above have bytes to send, whatever is drawn."""
     message: dict[str, object] = {"msg_type": 14, "content": {"data": "AAAA"}}
     assert {type(spoil(data, message)) for spoil in WAYS} == {bytes}
+
+
+@settings(max_examples=5, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(data=st.data())
+def test_every_rule_by_itself(
+    make_shell: MakeShell,
+    corpus: dict[str, list[dict[str, object]]],
+    requests: list[Callable[[Shell], int | None]],
+    data: st.DataObject,
+) -> None:
+    """Each of the rules above is followed, whatever orders are drawn below."""
+    follow: list[Callable[[Sessions], None]] = [
+        lambda one: one.start(),
+        lambda one: one.connection_opens(data, fails=False),
+        lambda one: one.connection_opens(data, fails=True),
+        lambda one: one.connection_breaks(data, 1006),
+        lambda one: one.message_arrives(data, "signaling", 2),
+        lambda one: one.message_arrives(data, "media", 1),
+        lambda one: one.stranger(10_000, b"{}"),
+        lambda one: one.time_passes(65.0),
+        lambda one: one.request(data),
+        lambda one: one.end(lambda session, now: session.close(now)),
+    ]
+    Sessions.corpus, Sessions.requests = corpus, requests
+    Sessions.make_shell = staticmethod(make_shell)
+    for rule_of_one in follow:
+        one = Sessions()
+        one.begin(
+            product=Product.MEETING,
+            reconnect=ReconnectPolicy(),
+            unified=False,
+            strict=False,
+            ready=True,
+        )
+        rule_of_one(one)
+        assert one.shell.session.phase is not Phase.IDLE
 
 
 def test_every_order_of_events(

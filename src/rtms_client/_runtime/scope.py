@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Callable, Coroutine, Generator
 from contextlib import contextmanager
-from typing import Any, Final
+from typing import Any, Final, cast
 from weakref import WeakSet
 
 __all__ = ["TaskScope", "sparing_caller"]
@@ -21,10 +21,7 @@ def sparing_caller() -> Generator[None]:
 
     A callback may thereby close all streams of a client, its own included, whoever else closes it.
     """
-    caller = asyncio.current_task()
-    if caller is None or caller in _spared:
-        yield
-        return
+    caller = cast("asyncio.Task[Any]", asyncio.current_task())
     _spared.add(caller)
     try:
         yield

@@ -31,7 +31,6 @@ from rtms_client.manager._registry import (
     Adopt,
     Decision,
     End,
-    Ignore,
     Interrupt,
     Move,
     Refuse,
@@ -237,16 +236,16 @@ class StreamManager:
             case Adopt(stream_id=stream_id, info=info):
                 self.streams[stream_id].restarted(info)
             case End(stream_id=stream_id):
-                self._scope.start(self._leave(stream_id), f"{stream_id} leave")
+                self._leave(stream_id)
             case Refuse(started=started, error=error):
                 counts.refused += 1
                 _log.warning("%s", error)
                 self._tell(self._hooks.refused, started, error)
             case Tell():
                 self._pass_on(notification)
-            case Ignore(why=why):
+            case _:
                 counts.ignored += 1
-                _log.info("%s ignored: %s", type(notification).__name__, why.value)
+                _log.info("%s ignored: %s", type(notification).__name__, decision.why.value)
 
     def _start(self, info: StreamInfo) -> None:
         self.statistics.started += 1
@@ -280,13 +279,13 @@ class StreamManager:
         else:
             stream.stopped(stop.reason)
 
-    async def _leave(self, stream_id: str) -> None:
+    def _leave(self, stream_id: str) -> None:
         """Leave a stream for another one of the same meeting."""
         stream = self._begun(stream_id)
-        if stream is not None:
-            await stream.close()
-        elif stream_id in self._served:
+        if stream is None:
             self._served[stream_id].unwanted = True
+        else:
+            self._scope.start(stream.close(), f"{stream_id} leave")
 
     def _begun(self, stream_id: str) -> RTMSStream | None:
         """Return a live stream; `None` as long as its task has not begun."""

@@ -11,6 +11,7 @@ from typing import Any, Literal, TypeAlias
 import attrs
 from typing_extensions import override
 
+from rtms_client._wire.media import MEDIA_OF_MESSAGE
 from rtms_client.enums import MessageType
 
 __all__ = ["LogEntry", "Matcher", "ServerLog", "Violation", "ViolationKind"]
@@ -140,15 +141,15 @@ class ServerLog:
 
     def entries(self) -> list[LogEntry]:
         """Return everything that is still kept, in order of time."""
-        return [
-            _entry(record)
-            for record in heapq.merge(self._control, self._media, key=lambda record: record[0])
-        ]
+        merged = heapq.merge(self._control, self._media, key=lambda record: record[0])
+        return [_entry(record) for record in merged]
 
     def matching(self, matcher: Matcher, direction: Literal["in", "out"]) -> list[LogEntry]:
         """Return the kept entries of one direction that match."""
         matches = _predicate(matcher, direction)
-        return [entry for entry in self.entries() if matches(entry)]
+        no_media = isinstance(matcher, MessageType) and matcher not in MEDIA_OF_MESSAGE
+        entries = map(_entry, self._control) if no_media else self.entries()
+        return [entry for entry in entries if matches(entry)]
 
     async def wait_for(
         self, matcher: Matcher, direction: Literal["in", "out"], *, timeout_s: float, count: int

@@ -1,8 +1,7 @@
 """What the failover tests share: a meeting that goes on and on, and a witness of what users see."""
 
 import asyncio
-import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from itertools import pairwise
 from typing import Any, Final, Self, TypeVar
@@ -89,17 +88,17 @@ def when_joined(*faults: Fault, **options: Any) -> FaultPlan:  # noqa: ANN401  #
 
 
 class Witness:
-    """Reads everything that a stream delivers, with the time it came."""
+    """Reads everything that a stream delivers."""
 
     def __init__(self, stream: RTMSStream) -> None:
-        self.seen: list[tuple[float, StreamItem]] = []
+        self.seen: list[StreamItem] = []
         self.error: RTMSError | None = None
         self._task = asyncio.get_running_loop().create_task(self._read(stream), name="witness")
 
     async def _read(self, stream: RTMSStream) -> None:
         try:
             async for item in stream:
-                self.seen.append((time.monotonic(), item))
+                self.seen.append(item)
         except RTMSError as error:
             self.error = error
 
@@ -116,7 +115,7 @@ class Witness:
 
     def of(self, kind: type[T]) -> list[T]:
         """Return the items of a type."""
-        return [item for _, item in self.seen if isinstance(item, kind)]
+        return [item for item in self.seen if isinstance(item, kind)]
 
     async def first(self, kind: type[T], *, count: int = 1) -> T:
         """Wait until so many items of a type came; return the last of them."""
@@ -127,18 +126,14 @@ class Witness:
         """Wait for more items of a type."""
         await self.first(kind, count=len(self.of(kind)) + count)
 
-    def time_of(self, wanted: Callable[[StreamItem], object]) -> float:
-        """Return when the first item came for which something holds."""
-        return next(at_s for at_s, item in self.seen if wanted(item))
-
     def after(self, kind: type[object], wanted: type[T]) -> list[T]:
         """Return the items of a type that came after the first one of another type."""
-        index = next(n for n, (_, item) in enumerate(self.seen) if isinstance(item, kind))
-        return [item for _, item in self.seen[index:] if isinstance(item, wanted)]
+        index = next(n for n, item in enumerate(self.seen) if isinstance(item, kind))
+        return [item for item in self.seen[index:] if isinstance(item, wanted)]
 
     def check_sequence(self) -> None:
         """Check that the numbers of the library only grow."""
-        numbers = [item.sequence for _, item in self.seen]
+        numbers = [item.sequence for item in self.seen]
         assert all(a < b for a, b in pairwise(numbers))
 
     def check_audio(self) -> None:
@@ -159,7 +154,7 @@ class Witness:
         """Return what was said about connections, in order: what, and which."""
         return [
             (type(item).__name__, "signaling" if item.media is None else (item.media.name or ""))
-            for _, item in self.seen
+            for item in self.seen
             if isinstance(item, StreamInterrupted | ReconnectScheduled | StreamResumed)
         ]
 

@@ -21,7 +21,7 @@ from rtms_client.exceptions import (
 )
 from rtms_client.frames import AudioFrame
 from rtms_client.protocol.outputs import AskRestart, Send
-from rtms_client.protocol.restart import DECLINED, RestartRequest
+from rtms_client.protocol.restart import DECLINED, RestartRequest, Restarts
 
 if TYPE_CHECKING:
     from tests.unit.protocol.conftest import Join, Wire
@@ -500,3 +500,17 @@ def test_frames_behind_a_restart_are_of_the_same_type(wire: Wire) -> None:
     wire.items()
     wire.media("audio", NOW + 4020)
     assert isinstance(wire.items()[-1], AudioFrame)
+
+
+def test_the_history_is_bounded() -> None:
+    """Of a thousand tries the first are told, in the order in which they failed."""
+    policy = RestartPolicy(attempts=1000, base_s=1, cap_s=1, jitter=0, budget_s=10_000)
+    restarts = Restarts(policy, lambda: 0.0)
+    assert restarts.died(StreamStopped(StopReason.KEEP_ALIVE_TIMEOUT), 0, 0.0)
+    for number in range(1, 1001):
+        request = restarts.begin(NEW, None, float(number))
+        assert request is not None
+        assert restarts.answered(number, "no room", float(number)) is (number < 1000)
+    error = restarts.failure()
+    assert isinstance(error, StreamStopped)
+    assert [what for _, what in error.history] == [f"try {n}: no room" for n in range(1, 100)]

@@ -20,7 +20,7 @@ from rtms_client import (
     StreamInfo,
     StreamStopped,
 )
-from rtms_client.config import NetworkOptions, ReconnectPolicy
+from rtms_client.config import NetworkOptions, ReconnectPolicy, RestartPolicy
 from rtms_client.enums import ContactCenterEventType, StatusCode, StreamState
 from rtms_client.events import ReconnectScheduled, StreamResumed
 from rtms_client.exceptions import InternalError, RequestFailed, StreamLost
@@ -223,6 +223,31 @@ def test_dice_without_a_hook(record: Recorder, tmp_path: Path) -> None:
     found = list(Recording.load(path).replay())
     assert [one.delay_s for one in found if isinstance(one, ReconnectScheduled)] == [0.125]
     assert [one.attempts for one in found if isinstance(one, StreamResumed)] == [1]
+
+
+def test_a_stream_that_is_started_again(record: Recorder, tmp_path: Path) -> None:
+    """The death, the question, its answer and the new stream are replayed; its secrets are not."""
+    path = tmp_path / "wire.jsonl"
+    policy = RestartPolicy(first_delay_s=1, jitter=0)
+    session = record(path, restart=policy, reconnect=None)
+    joined(session)
+    session.stopped(StopReason.KEEP_ALIVE_TIMEOUT, 101.0)
+    session.timer(102.0)
+    session.restart_answered(1, None, 102.1)
+    new = attrs.evolve(INFO, stream_id="again", extra={"note": "the secret of its app"})
+    session.restarted(new, lambda _: "its signature", 102.2, ("the secret of its app",))
+    session.opened(3, 102.3)
+    asked, answered, again = [line for line in lines(path)[1:] if "restart" in str(line)]
+    assert asked == {"t": 102.0, "out": "ask_restart", "attempt": 1}
+    assert answered == {"t": 102.1, "in": "restart_answered", "attempt": 1, "problem": None}
+    assert (again["t"], again["in"]) == (102.2, "restarted")
+    recording = Recording.load(path)
+    assert recording.options().restart == policy
+    *_, last = recording.steps()
+    assert last.session.info.stream_id == "again"
+    assert last.session.phase is session.phase is Phase.RECONNECTING_SIGNALING
+    assert "the secret of its app" not in path.read_text()
+    assert "its signature" not in path.read_text()
 
 
 @pytest.mark.parametrize(
