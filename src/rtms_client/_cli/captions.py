@@ -21,11 +21,11 @@ from .failures import (
     CommandError,
 )
 from .interrupt import interruptible
-from .live import Style
 from .record import make_client, read_event
 from .recordings import load, reading
 from .screen import style_for
 from .session import Patience, explained
+from .style import NAME_COLOURS, Style
 from .tally import Tally
 from .text import clock_time
 
@@ -34,7 +34,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Captions", "run"]
 
-_COLOURS = ("36", "35", "34", "33", "32")
 _DIM = "2"
 
 
@@ -68,7 +67,7 @@ class Captions:
             if line.who is None:
                 text = self._style.paint(f"-- {line.text}", _DIM)
             else:
-                new = _COLOURS[len(self._colours) % len(_COLOURS)]
+                new = NAME_COLOURS[len(self._colours) % len(NAME_COLOURS)]
                 colour = self._colours.setdefault(line.who, new)
                 text = f"{self._style.paint(line.who, colour)}: {line.text}"
             print(f"{when}  {text}", file=self._out, flush=True)

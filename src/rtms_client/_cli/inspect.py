@@ -14,9 +14,9 @@ import attrs
 from .failures import EXIT_ABNORMAL, EXIT_OK, CommandError
 from .incident import Incident, Series, Socket, Span, examine
 from .inspect_page import page
-from .live import Style
 from .recordings import load, reading
 from .screen import style_for
+from .style import Style
 from .text import clip, clock_time, counted, moment, volume
 
 if TYPE_CHECKING:

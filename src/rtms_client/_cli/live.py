@@ -1,180 +1,163 @@
-"""The live view: what happened scrolls by, and below it a block is drawn ten times a second.
+"""The live view, drawn by Rich: what happened scrolls by above progress, meters and counters.
 
-Only the sequences that every terminal since the VT100 knows: move up, erase below, colours.
+Rich comes with the extra ``cli``; this module is imported only where it may be there.
 """
 
 import math
-import re
 import time
 from collections.abc import Callable
-from typing import Final, TextIO
+from typing import Final
 
-import attrs
+from rich.console import Console, Group, RenderableType
+from rich.live import Live
+from rich.progress_bar import ProgressBar
+from rich.table import Table
+from rich.text import Text
 
 from rtms_client.media import SessionClock
 from rtms_client.media._speech import Speaker
 
 from .tally import Line, Tally, Voice
-from .text import clip, clock_time, text_width, volume
+from .text import clock_time, volume
 
-__all__ = ["LiveView", "Style", "meter"]
+__all__ = ["LiveView", "meter"]
 
 _REDRAW_S: Final = 0.1
-_MIN_COLUMNS: Final = 20
 _NAME_COLUMNS: Final = 16
+_BAR_COLUMNS: Final = 40
 _MAX_VOICES: Final = 8
 _OTHER_ROWS: Final = 6
 _QUIETEST_DB: Final = -60.0
-_GREEN, _YELLOW, _RED, _DIM, _BOLD, _CYAN = "32", "33", "31", "2", "1", "36"
 _LOUD_DB, _TOO_LOUD_DB = -12.0, -3.0
-_COLOURS: Final = re.compile(r"\x1b\[\d+m")
-_NAME_COLOURS: Final = ("36", "35", "34", "33", "32")
+_NAME_STYLES: Final = ("cyan", "magenta", "blue", "yellow", "green")
 
 
-@attrs.frozen(kw_only=True)
-class Style:
-    """What the terminal can show."""
-
-    colour: bool = True
-    unicode: bool = True
-
-    def paint(self, text: str, code: str) -> str:
-        """Colour a text, if colours are wanted."""
-        return f"\x1b[{code}m{text}\x1b[0m" if self.colour else text
-
-    def bar(self, share: float, columns: int) -> tuple[str, str]:
-        """Return the full and the empty part of a bar."""
-        full, empty = ("█", "░") if self.unicode else ("#", "-")
-        filled = round(max(0.0, min(1.0, share)) * columns)
-        return full * filled, empty * (columns - filled)
-
-
-def meter(level_db: float | None, columns: int, style: Style) -> str:
-    """Draw a level: a bar from -60 dBFS to full scale, and the number."""
-    share = 0.0 if level_db is None else 1 - level_db / _QUIETEST_DB
-    full, empty = style.bar(share, columns)
-    colour = _GREEN
-    if level_db is not None and level_db > _LOUD_DB:
-        colour = _RED if level_db > _TOO_LOUD_DB else _YELLOW
-    number = "   silent" if level_db is None else f"{level_db:6.0f} dB"
-    return f"{style.paint(full, colour)}{style.paint(empty, _DIM)}{number}"
+def meter(level_db: float | None) -> ProgressBar:
+    """Draw a level: a bar from -60 dBFS to full scale, whose colour warns of what is too loud."""
+    shown = _QUIETEST_DB if level_db is None else min(max(level_db, _QUIETEST_DB), 0.0)
+    style = "green" if shown <= _LOUD_DB else "yellow" if shown <= _TOO_LOUD_DB else "red"
+    return ProgressBar(
+        total=-_QUIETEST_DB,
+        completed=shown - _QUIETEST_DB,
+        width=_BAR_COLUMNS,
+        complete_style=style,
+        finished_style=style,
+    )
 
 
 class LiveView:
     """Draws captions, meters, counters and progress on a terminal.
 
     Args:
-        out: The terminal.
+        console: The terminal.
         tally: What has arrived.
         clock: Time of the session.
         title: What runs.
         total_ms: Expected length, if known.
-        style: What the terminal can show.
-        size: Returns columns and rows of the terminal.
         now: Local time in seconds.
     """
 
     def __init__(
         self,
-        out: TextIO,
+        console: Console,
         tally: Tally,
         clock: SessionClock,
         *,
         title: str,
         total_ms: int | None,
-        style: Style,
-        size: Callable[[], tuple[int, int]],
         now: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._out, self._tally, self._clock = out, tally, clock
-        self._title, self._total_ms, self._style = title, total_ms, style
-        self._size, self._now = size, now
-        self._lines: list[str] = []
-        self._block: list[int] = []  # columns of each line that is drawn
+        self._console, self._tally, self._clock = console, tally, clock
+        self._title, self._total_ms, self._now = title, total_ms, now
+        self._live = Live(
+            console=console,
+            auto_refresh=False,  # no thread: ticks draw
+            transient=True,
+            redirect_stdout=False,
+            redirect_stderr=False,
+            vertical_overflow="crop",
+        )
+        self._lines: list[Text] = []
         self._drawn_at = -math.inf
         self._length: tuple[int, float] = (0, now())
-        self._colours: dict[str, str] = {}
-        self._hidden = False
+        self._styles: dict[str, str] = {}
 
     def say(self, text: str) -> None:
         """Show a line of the command itself."""
-        self._lines.append(text)
-        self._draw(self._render())
+        self._lines.append(Text(text))
+        self._draw()
 
     def show(self, at_ms: int | None, line: Line | None, json_line: str) -> None:  # noqa: ARG002  # part of the protocol
         """Keep an item for the next time the block is drawn."""
         if line is None:
             return
-        paint = self._style.paint
-        when = paint(f"{'' if at_ms is None else clock_time(at_ms):>9}", _DIM)
+        shown = Text(f"{'' if at_ms is None else clock_time(at_ms):>9}  ", style="dim")
         if line.who is None:
-            self._lines.append(f"{when}  {paint(line.text, _DIM)}")
+            shown.append(line.text)
         else:
-            colour = self._colours.setdefault(
-                line.who.partition(" (")[0], _NAME_COLOURS[len(self._colours) % len(_NAME_COLOURS)]
-            )
-            self._lines.append(f"{when}  {paint(line.who, colour)}: {line.text}")
+            new = _NAME_STYLES[len(self._styles) % len(_NAME_STYLES)]
+            style = self._styles.setdefault(line.who.partition(" (")[0], new)
+            shown = Text.assemble(shown, (line.who, style), ": ", line.text)
+        self._lines.append(shown)
 
     def tick(self) -> None:
         """Draw the block anew, if it is time."""
         if self._now() - self._drawn_at >= _REDRAW_S:
-            self._draw(self._render())
+            self._draw()
 
     def close(self) -> None:
         """Remove the block and give the cursor back; may be called more than once."""
-        self._draw([])
-        if self._hidden:
-            self._hidden = False
-            self._out.write("\x1b[?25h")
-            self._out.flush()
+        self._print()
+        self._live.stop()
 
-    def _draw(self, block: list[str]) -> None:
-        """Replace the block, with what happened meanwhile above it, in one write."""
-        columns = max(self._size()[0], _MIN_COLUMNS)
-        parts: list[str] = []
-        if self._block:
-            # After the terminal became narrower, what was drawn takes more rows.
-            rows = sum(max(1, math.ceil(width / columns)) for width in self._block)
-            parts.append("\r" + (f"\x1b[{rows - 1}A" if rows > 1 else "") + "\x1b[J")
-        parts.extend(f"{line}\n" for line in self._lines)
-        if block:
-            if not self._hidden:
-                self._hidden = True
-                parts.append("\x1b[?25l")
-            parts.append("\n".join(block))
-        self._lines.clear()
-        self._block = [_visible(line) for line in block]
+    def _draw(self) -> None:
+        """Draw the block anew, with what happened meanwhile above it."""
         self._drawn_at = self._now()
-        if parts:
-            self._out.write("".join(parts))
-            self._out.flush()
+        self._live.update(self._block())
+        with self._console:  # one write
+            self._live.start()
+            self._print()
+            self._live.refresh()
 
-    def _render(self) -> list[str]:
-        columns, rows = self._size()
-        columns = max(columns, _MIN_COLUMNS) - 1  # the last column makes some terminals wrap
-        voices = self._voices(max(1, min(_MAX_VOICES, rows - _OTHER_ROWS)))
-        lines = [self._head(columns)]
-        lines.extend(self._voice(key, voice, columns) for key, voice in voices)
+    def _print(self) -> None:
+        """Print what happened meanwhile, above the block if there is one."""
+        lines, self._lines = self._lines, []
+        if lines:
+            self._console.print(*lines, sep="\n")
+
+    # --- the block -------------------------------------------------------------------------------
+
+    def _block(self) -> Group:
+        limit = max(1, min(_MAX_VOICES, self._console.height - _OTHER_ROWS))
+        voices = self._voices(limit)
+        rows = Table.grid(padding=(0, 1, 0, 0))
+        for key, voice in voices:
+            self._add_voice(rows, key, voice)
+        shown: list[RenderableType] = ["", self._head()]
+        if voices:
+            shown.append(rows)
         more = len(self._tally.voices) - len(voices)
         if more > 0:
-            lines.append(self._style.paint(clip(f"  and {more} more", columns), _DIM))
-        return ["", *lines, self._counters(columns)][-max(rows - 1, 1) :]
+            shown.append(_one_row(f"  and {more} more", "dim"))
+        return Group(*shown, self._counters())
 
-    def _head(self, columns: int) -> str:
+    def _head(self) -> Table:
         elapsed_ms = self._elapsed_ms()
         times = clock_time(elapsed_ms)
-        if self._total_ms is not None:
-            times += f" / {clock_time(self._total_ms)}"
         speaker = f" · {self._tally.speaker} speaks" if self._tally.speaker is not None else ""
-        text = f"{self._title} · {self._tally.state}{speaker}"
-        room = columns - text_width(times) - 2
-        width = max(min(room - text_width(text) - 2, 40), 0) if self._total_ms else 0
-        bar = ""
-        if width and self._total_ms:
-            full, empty = self._style.bar(elapsed_ms / self._total_ms, width)
-            bar = f"{self._style.paint(full, _CYAN)}{self._style.paint(empty, _DIM)}  "
-            room -= width + 2
-        return f"{self._style.paint(clip(text, max(room, 1)), _BOLD)}  {bar}{times}"
+        title = _one_row(f"{self._title} · {self._tally.state}{speaker}", "bold")
+        head = Table.grid(padding=(0, 2, 0, 0), expand=True)
+        if self._total_ms is None:
+            head.add_column(ratio=1)
+            head.add_column(no_wrap=True)
+            head.add_row(title, times)
+        else:
+            head.add_column()
+            head.add_column(ratio=1)
+            head.add_column(no_wrap=True)
+            bar = ProgressBar(total=self._total_ms, completed=elapsed_ms, complete_style="cyan")
+            head.add_row(title, bar, f"{times} / {clock_time(self._total_ms)}")
+        return head
 
     def _elapsed_ms(self) -> int:
         """Return the time since the start, which goes on while nothing arrives."""
@@ -193,26 +176,29 @@ class LiveView:
         latest = sorted(voices, key=lambda key: -voices[key].heard_at)[:limit]
         return [(key, voice) for key, voice in voices.items() if key in latest]
 
-    def _voice(self, key: Speaker | None, voice: Voice, columns: int) -> str:
+    def _add_voice(self, rows: Table, key: Speaker | None, voice: Voice) -> None:
         mark = " "
         if self._tally.speaks(key):
-            mark = "▶" if self._style.unicode else ">"
-        spoken = f"  {clock_time(voice.spoken_ms)}"
-        name = clip(voice.name, min(_NAME_COLUMNS, columns // 3))
-        start = f"{mark} {name} "
-        room = columns - text_width(start) - len(spoken) - len("   silent")
-        if room < 1:
-            return clip(start, columns)
-        return start + meter(voice.level_db(self._now()), min(room, 40), self._style) + spoken
+            mark = ">" if self._console.options.ascii_only else "▶"
+        name = _one_row(voice.name)
+        name.truncate(_NAME_COLUMNS, overflow="ellipsis", pad=True)
+        level_db = voice.level_db(self._now())
+        level = "silent" if level_db is None else f"{level_db:.0f} dB"
+        rows.add_row(
+            mark,
+            name,
+            meter(level_db),
+            _one_row(f"{level:>7}"),
+            _one_row(clock_time(voice.spoken_ms)),
+        )
 
-    def _counters(self, columns: int) -> str:
+    def _counters(self) -> Text:
         tally = self._tally
         total = sum(counter.size for counter in tally.counters.values())
-        text = f"  {tally.counts()}  lost {tally.lost}"
-        text = clip(f"{text}  {volume(total)}", columns)
-        return self._style.paint(text, _RED) if tally.gaps else text
+        text = f"  {tally.counts()}  lost {tally.lost}  {volume(total)}"
+        return _one_row(text, "red" if tally.gaps else "")
 
 
-def _visible(line: str) -> int:
-    """Return the columns of a line without its colours."""
-    return text_width(_COLOURS.sub("", line))
+def _one_row(text: str, style: str = "") -> Text:
+    """Return a text that is cut rather than wrapped."""
+    return Text(text, style=style, no_wrap=True, overflow="ellipsis")

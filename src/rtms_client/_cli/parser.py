@@ -39,6 +39,10 @@ exit codes:
   0    asked to stop by Ctrl-C or SIGTERM: a server has no other end
   2    wrong options, or a port or file that cannot be used
 """
+_LIVE_VIEW: Final = """
+on a terminal, progress, meters and counters are shown where pip install 'rtms_client[cli]' was
+called; elsewhere a line for everything that happens.
+"""
 _FILES: Final = """
 files in DIR:
   audio.wav           everybody, mixed
@@ -82,6 +86,7 @@ def _add_demo(add_parser: AddParser) -> None:
         "demo",
         "play a sample meeting through a fake server into the real client, and record it",
         examples("demo", "demo --out sample --seconds 10", "demo --fast --json | head -n 5")
+        + _LIVE_VIEW
         + _FILES
         + _EXIT_CODES,
     )
@@ -123,6 +128,7 @@ credentials come from the environment:
   ZOOM_CLIENT_ID, ZOOM_CLIENT_SECRET   of the Zoom app that received the webhook
   ZM_RTMS_CLIENT, ZM_RTMS_SECRET       the same, under the names of Zoom's own SDK
 """
+        + _LIVE_VIEW
         + _FILES
         + _EXIT_CODES,
     )

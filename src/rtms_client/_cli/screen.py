@@ -2,14 +2,13 @@
 
 import io
 import os
-import shutil
 import sys
 from collections.abc import Mapping
 from typing import TextIO
 
 from rtms_client.media import SessionClock
 
-from .live import LiveView, Style
+from .style import Style
 from .tally import Tally
 from .views import JsonView, PlainView, View
 
@@ -40,7 +39,7 @@ def supports_live_view(
         environment: Environment variables.
         windows: Whether this is Windows, whose old console shows escape sequences as they are.
     """
-    if not out.isatty() or environment.get("TERM") == "dumb":
+    if not out.isatty() or environment.get("TERM") in {"dumb", "unknown"}:
         return False
     return not windows or "WT_SESSION" in environment or "TERM" in environment
 
@@ -62,6 +61,8 @@ def choose_view(
 ) -> View:
     """Return the view for this process.
 
+    The live one needs a terminal and the extra ``cli``.
+
     Args:
         tally: What has arrived.
         clock: Time of the session.
@@ -75,12 +76,17 @@ def choose_view(
         return JsonView(out, sys.stderr)
     if plain or not supports_live_view(out, os.environ):
         return PlainView(out, tally, clock)
-    return LiveView(
-        out,
-        tally,
-        clock,
-        title=title,
-        total_ms=total_ms,
-        style=style_for(out, os.environ),
-        size=shutil.get_terminal_size,
+    try:
+        from rich.console import Console  # noqa: PLC0415  # an extra
+
+        from .live import LiveView  # noqa: PLC0415  # the same
+    except ImportError:
+        return PlainView(out, tally, clock)
+    console = Console(
+        file=out,
+        force_jupyter=False,
+        highlight=False,
+        legacy_windows=False,
+        color_system="auto" if style_for(out, os.environ).colour else None,
     )
+    return LiveView(console, tally, clock, title=title, total_ms=total_ms)

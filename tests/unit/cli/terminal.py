@@ -11,7 +11,7 @@ _TOKEN = re.compile(r"\x1b\[(\??\d*)([A-Za-z])|(\r)|(\n)|(.)", re.DOTALL)
 
 
 class Terminal(io.StringIO):
-    """Understands line ends, moving up, erasing below, colours and hiding the cursor."""
+    """Understands line ends, moving up, erasing, colours and hiding the cursor."""
 
     encoding = "utf-8"
 
@@ -22,10 +22,6 @@ class Terminal(io.StringIO):
         self.writes = 0
         self._lines: list[str] = [""]
         self._row = self._column = 0
-
-    def size(self) -> tuple[int, int]:
-        """Return columns and rows."""
-        return self.columns, self.rows
 
     @override
     def isatty(self) -> bool:
@@ -40,9 +36,9 @@ class Terminal(io.StringIO):
             if command == "A":
                 self._row -= int(argument)
                 assert self._row >= max(0, len(self._lines) - self.rows), "above the screen"
-            elif command == "J":
-                assert self._column == 0
-                self._lines[self._row :] = [""]
+            elif command == "K":
+                assert argument == "2"
+                self._lines[self._row] = ""
             elif command in {"h", "l"}:
                 self.cursor_visible = command == "h"
             elif carriage:
@@ -65,17 +61,8 @@ class Terminal(io.StringIO):
     def _next_row(self) -> None:
         self._row += 1
         self._column = 0
-        assert self._row == len(self._lines), "moves down"
-        self._lines.append("")
-
-    def wrap(self) -> None:
-        """Break lines that are too long after the terminal became narrower."""
-        self._lines = [
-            line[start : start + self.columns]
-            for line in self._lines
-            for start in range(0, max(len(line), 1), self.columns)
-        ]
-        self._row, self._column = len(self._lines) - 1, text_width(self._lines[-1])
+        if self._row == len(self._lines):
+            self._lines.append("")
 
     def screen(self) -> list[str]:
         """Return all lines, what has scrolled away included."""

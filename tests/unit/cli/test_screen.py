@@ -1,15 +1,17 @@
 """Which view a process has."""
 
 import io
+import re
 import sys
 from typing import Any
 
 import pytest
 from tests.unit.cli.terminal import Terminal
 
-from rtms_client._cli.live import LiveView, Style
+from rtms_client._cli.live import LiveView
 from rtms_client._cli.screen import choose_view, make_text_safe, style_for, supports_live_view
-from rtms_client._cli.tally import Tally
+from rtms_client._cli.style import Style
+from rtms_client._cli.tally import Line, Tally
 from rtms_client._cli.views import JsonView, PlainView, View
 from rtms_client.media._clock import SessionClock
 
@@ -20,11 +22,20 @@ from rtms_client.media._clock import SessionClock
         ({"TERM": "xterm"}, False, True),
         ({}, False, True),
         ({"TERM": "dumb"}, False, False),
+        ({"TERM": "unknown"}, False, False),
         ({}, True, False),
         ({"WT_SESSION": "1"}, True, True),
         ({"TERM": "xterm"}, True, True),
     ],
-    ids=["usual", "unnamed", "dumb", "old-windows", "windows-terminal", "windows-with-term"],
+    ids=[
+        "usual",
+        "unnamed",
+        "dumb",
+        "unknown",
+        "old-windows",
+        "windows-terminal",
+        "windows-with-term",
+    ],
 )
 def test_terminals_that_can_be_drawn_on(
     environment: dict[str, str], *, windows: bool, expected: bool
@@ -58,6 +69,15 @@ def test_no_encoding_means_ascii() -> None:
     assert not style_for(io.StringIO(), {}).unicode
 
 
+def chosen(**options: Any) -> View:  # noqa: ANN401  # passed on
+    """Choose a view."""
+    return choose_view(
+        Tally(),
+        SessionClock(),
+        **{"json_lines": False, "plain": False, "title": "demo", "total_ms": None, **options},
+    )
+
+
 @pytest.mark.parametrize(
     ("options", "terminal", "kind"),
     [
@@ -74,12 +94,39 @@ def test_the_view_of_a_process(
     """It depends on the output and on what the user wants."""
     monkeypatch.setenv("TERM", "xterm")
     monkeypatch.setattr(sys, "stdout", Terminal() if terminal else io.StringIO())
-    view = choose_view(
-        Tally(),
-        SessionClock(),
-        **{"json_lines": False, "plain": False, "title": "demo", "total_ms": None, **options},
-    )
-    assert isinstance(view, kind)
+    assert isinstance(chosen(**options), kind)
+
+
+def test_without_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where Rich is not installed, terminals get lines too."""
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setattr(sys, "stdout", Terminal())
+    monkeypatch.setitem(sys.modules, "rich.console", None)
+    assert isinstance(chosen(), PlainView)
+
+
+@pytest.mark.parametrize(("no_color", "colours"), [("", True), ("1", False)])
+def test_colours_of_the_live_view(
+    monkeypatch: pytest.MonkeyPatch, no_color: str, *, colours: bool
+) -> None:
+    """``NO_COLOR`` is respected."""
+    terminal = Terminal()
+    monkeypatch.setattr(sys, "stdout", terminal)
+    monkeypatch.setenv("TERM", "xterm-256color")
+    monkeypatch.setenv("NO_COLOR", no_color)
+    view = chosen()
+    view.show(0, Line("Hello", "Ada"), "")
+    view.tick()
+    view.close()
+    assert ("\x1b[36mAda" in terminal.getvalue()) is colours
+    assert (re.search(r"\x1b\[[\d;]*m", terminal.getvalue()) is not None) is colours
+    assert "Ada: Hello" in "".join(terminal.screen())
+
+
+def test_bars() -> None:
+    """They are full of what the output can show."""
+    assert Style().bar(0.5, 4) == ("██", "░░")
+    assert Style(unicode=False).bar(2.0, 4) == ("####", "")
 
 
 @pytest.mark.parametrize(
