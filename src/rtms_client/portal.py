@@ -403,13 +403,19 @@ class PortalStream:
         """Take note of a started webhook for this live stream; see `RTMSStream.moved`."""
         self._thread.ask(lambda: self._stream.moved(info))
 
-    def interrupted(self, server_urls: Iterable[str] = ()) -> None:
+    def interrupted(
+        self, server_urls: Iterable[str] = (), *, event_ts_ms: int | None = None
+    ) -> None:
         """Take note of an interrupted webhook; see `RTMSStream.interrupted`."""
-        self._thread.ask(lambda: self._stream.interrupted(server_urls))
+        self._thread.ask(lambda: self._stream.interrupted(server_urls, event_ts_ms=event_ts_ms))
 
     def stopped(self, reason: StopReason | None = None) -> None:
         """Take note of a stopped webhook; see `RTMSStream.stopped`."""
         self._thread.ask(lambda: self._stream.stopped(reason))
+
+    def restarted(self, info: StreamInfo) -> None:
+        """Take note that this stream, which died, was started again; see `RTMSStream.restarted`."""
+        self._thread.ask(lambda: self._stream.restarted(info))
 
     def stream_state(self) -> StreamState:
         """Ask the server for the state of the stream; see `RTMSStream.stream_state`."""

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import functools
+import inspect
 import random
 import threading
 import time
@@ -297,6 +298,18 @@ async def test_control_and_facts() -> None:
                 getattr(stream, name)()
 
 
+def test_a_stream_has_a_complete_twin() -> None:
+    """What an `RTMSStream` can, a `PortalStream` can, with the same arguments."""
+    asynchronous = {"open", "leave", "observe", "has_callbacks"}  # callbacks are the client's
+    for name in set(vars(RTMSStream)) - asynchronous:
+        if not name.startswith("_"):
+            ours, theirs = (inspect.getattr_static(one, name) for one in (PortalStream, RTMSStream))
+            assert isinstance(ours, property) is isinstance(theirs, property), name
+            if not isinstance(ours, property):
+                found, wanted = inspect.signature(ours), inspect.signature(theirs)
+                assert found.parameters == wanted.parameters, name
+
+
 async def test_words_of_webhooks() -> None:
     """An application may pass on by hand what webhooks say."""
     async with FakeRTMSServer() as server, talk(server) as at:
@@ -304,6 +317,8 @@ async def test_words_of_webhooks() -> None:
         await in_thread(lambda: at.stream.moved(info_of(server)))
         await until(lambda: any(one.ready for one in server.stream.media if one is not before))
         await in_thread(at.stream.interrupted)
+        with pytest.raises(InvalidState, match="has died"):
+            await in_thread(lambda: at.stream.restarted(info_of(server)))
         await in_thread(lambda: at.stream.stopped(StopReason.MEETING_ENDED))
         assert await in_thread(lambda: [*at.stream.audio()]) == []
 
@@ -486,7 +501,7 @@ async def test_used_outside() -> None:
 
 
 async def test_cycles_from_several_threads() -> None:
-    """A thousand starts, notifications and closes, from four threads, and no deadlock."""
+    """A thousand portals that are closed at any moment, from four threads, and no deadlock."""
     async with FakeRTMSServer() as server:
         client = plain_client(server)
         started = webhooks.parse(server.started_webhook())

@@ -27,12 +27,18 @@ def stopped(
     return parse(server.stopped_webhook(stream, reason=reason))
 
 
-def add_streams(server: FakeRTMSServer, count: int, **options: Any) -> list[FakeStream]:  # noqa: ANN401  # passed on
+def add_streams(
+    server: FakeRTMSServer,
+    count: int,
+    *,
+    seconds: int = 1,
+    **options: Any,  # noqa: ANN401  # passed on
+) -> list[FakeStream]:
     """Open streams of meetings of their own, with some audio each."""
     options.setdefault("pace", None)
     return [
         server.add_stream(
-            tone_meeting(seconds=1, terminate=False),
+            tone_meeting(seconds=seconds, terminate=False),
             rtms_stream_id=f"stream-{number}",
             product_id=f"meeting-{number}",
             **options,

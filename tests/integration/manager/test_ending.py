@@ -2,14 +2,16 @@
 
 import asyncio
 import time
+from collections import Counter
 
 import pytest
 from tests.integration.manager.support import READY, add_streams, client_of, started
 from tests.integration.support import at_most, until
 
 from rtms_client import AudioFrame, InvalidParameters, RTMSClient, RTMSStream
+from rtms_client.enums import MessageType
 from rtms_client.exceptions import StreamRefused
-from rtms_client.testing import FakeRTMSServer
+from rtms_client.testing import FakeRTMSServer, Timing
 
 
 async def test_a_bad_handler_harms_no_other_stream(caplog: pytest.LogCaptureFixture) -> None:
@@ -42,6 +44,57 @@ async def test_a_bad_handler_harms_no_other_stream(caplog: pytest.LogCaptureFixt
             assert client.streams == {}
             assert client.statistics().handler_errors == 1
     assert "handle raised" in caplog.text
+    assert server.violations == []
+
+
+@pytest.mark.slow
+async def test_a_loop_that_is_blocked_for_5_seconds_harms_no_other_stream() -> None:
+    """The same three handlers against a server that goes on meanwhile, in real time.
+
+    Its keep-alives come three times as often as Zoom's, and it hangs up after three without answer.
+    """
+    patient = Timing(keep_alive_s=3.0, missed_keep_alives=3, keep_alive_grace_s=8.0)
+    async with FakeRTMSServer() as server:
+        client = client_of(server)
+        told: dict[str, list[AudioFrame]] = {}
+        blocked: list[float] = []
+        all_talk = asyncio.Event()
+
+        @client.on_audio
+        async def keep(frame: AudioFrame, stream: RTMSStream) -> None:
+            told.setdefault(stream.info.stream_id, []).append(frame)
+            if len(told) == 4:
+                all_talk.set()
+
+        @client.on_stream
+        async def handle(stream: RTMSStream) -> None:
+            match stream.info.stream_id:
+                case "stream-0":
+                    raise ZeroDivisionError
+                case "stream-1":
+                    await all_talk.wait()
+                    start = time.monotonic()
+                    time.sleep(5)  # noqa: ASYNC251  # what a handler must not do
+                    blocked.append(time.monotonic() - start)
+                case _:
+                    await asyncio.Event().wait()
+
+        portal = client.in_background()
+        await asyncio.to_thread(portal.start)
+        fakes = add_streams(server, 4, pace=1.0, seconds=7, timing=patient)
+        for fake in fakes:
+            portal.notify(started(server, fake))
+        await until(lambda: [len(frames) for frames in told.values()] == [350] * 4)
+        statistics = [stream.statistics() for stream in client.streams.values()]
+        with at_most(3.0):
+            await asyncio.to_thread(portal.drain, 2.0)
+        await asyncio.to_thread(portal.close)
+    assert len(blocked) == 1
+    assert not any(frame.discontinuity for frames in told.values() for frame in frames)
+    assert [one.core.interruptions for one in statistics] == [0] * 4
+    answers = Counter(entry.connection_id for entry in server.received(MessageType.KEEP_ALIVE_RESP))
+    assert len(answers) == 8  # signaling and audio of four streams
+    assert min(answers.values()) >= 2
     assert server.violations == []
 
 
