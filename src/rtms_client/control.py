@@ -44,7 +44,8 @@ __all__ = [
 API_URL: Final = "https://api.zoom.us"
 """Where Zoom's REST API is."""
 
-# Method and path for each product (webhook notes, section 9); there is none for webinars.
+# Method and path for each product: documented, that of Phone seen in samples only; there is none
+# for webinars (webhook notes, section 9).
 _CALLS: Final[Mapping[Product, tuple[str, str]]] = MappingProxyType(
     {
         Product.MEETING: ("PATCH", "/v2/live_meetings/{}/rtms_app/status"),
@@ -79,7 +80,8 @@ class ControlTarget:
         """Return what a stream is of.
 
         A meeting goes by its number when the webhook had it, because the path is documented with
-        ``{meetingId}``, which is what webhooks call the number; else by its UUID.
+        ``{meetingId}``, which is what webhooks call the number; else by its UUID. That either is
+        accepted is inferred.
         """
         number = None
         if info.product is Product.MEETING:
@@ -251,8 +253,8 @@ def _segment(product_id: str) -> str:
     """Return an id as one segment of a path.
 
     It is encoded once, and once more when it begins with a slash or has two in a row: such a UUID
-    would fall apart where the path is decoded on its way (webhook notes, 3.5; the condition is that
-    of Zoom's REST reference).
+    would fall apart where the path is decoded on its way (webhook notes, 3.5: documented and
+    observed; the condition is that of Zoom's REST reference).
 
     Raises:
         InvalidParameters: The id would be a step in the tree of paths.
@@ -266,7 +268,11 @@ def _segment(product_id: str) -> str:
 
 
 def _reason(body: bytes) -> tuple[int | None, str]:
-    """Return number and words of a refusal, as far as the body has them."""
+    """Return number and words of a refusal, as far as the body has them.
+
+    The numbers are documented (webhook notes, section 9), their place in the body is inferred from
+    Zoom's other answers.
+    """
     document: object = None
     with contextlib.suppress(ValueError, RecursionError):  # what is no JSON has neither
         document = json.loads(body)
