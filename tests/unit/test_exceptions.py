@@ -450,3 +450,10 @@ def test_a_stream_that_was_never_there() -> None:
         "signaling: expected a connection, never had one, gave up after 20.0 s; check server URL "
         "and network, and whether the stream still lives (+0.0 s connection refused)"
     )
+
+
+def test_one_secret_is_singular() -> None:
+    """Who has one secret is not told of one of one."""
+    assert str(ex.WebhookSignatureMismatch(1)).startswith(
+        "expected a signature made with the secret, got another; "
+    )

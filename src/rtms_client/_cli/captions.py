@@ -92,7 +92,11 @@ def run(options: argparse.Namespace) -> int:
     captions = Captions(sys.stdout, json_lines=options.json, style=style)
     if recording is None:
         return asyncio.run(_live(options, captions))
-    found = load(recording)
+    try:
+        found = load(recording)
+    except CommandError as error:
+        hint = "; a started webhook goes to --event" if recording.is_file() else ""
+        raise CommandError(error.exit_code, f"{error.text}{hint}") from error
     with reading(recording):
         for step in found.steps():
             for item in step.items:

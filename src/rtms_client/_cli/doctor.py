@@ -132,6 +132,14 @@ async def _websocket(url: str, network: NetworkOptions, timeout_s: float) -> Che
     return Check("websocket", "ok", "the server takes connections")
 
 
+def _is_address(url: urllib.parse.SplitResult) -> bool:
+    """Tell whether a URL has a host, and no impossible port."""
+    try:
+        return bool(url.hostname) and url.port != 0
+    except ValueError:
+        return False
+
+
 class _Network:
     """The way to one server, step by step.
 
@@ -185,6 +193,8 @@ class _Network:
     def _say_proxy(self) -> Check:
         if self._proxy is None:
             return Check("proxy", "ok", "none, a direct connection")
+        if not _is_address(self._proxy):
+            raise _Failed("this is no URL of a proxy", "use http://host:port")
         if self._proxy.scheme != "http":
             raise _Failed(
                 f"{self._proxy.scheme}: only http proxies can be checked",

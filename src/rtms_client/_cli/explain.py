@@ -70,7 +70,7 @@ def _numbers(kind: _Kind, code: str, *, narrowed: bool) -> list[int]:
         return [int(code)] if narrowed or int(code) in kind.table else []
     name = code.upper().replace("-", "_").replace(" ", "_")
     exact = [number for number, known in kind.table.items() if known.name == name]
-    return exact or [number for number, known in kind.table.items() if name in known.name]
+    return exact or [number for number, known in kind.table.items() if name and name in known.name]
 
 
 def _explained(kind: _Kind, number: int, known: Explanation) -> Iterator[str]:

@@ -68,7 +68,8 @@ def _text(incident: Incident, style: Style, columns: int) -> Iterator[str]:
     began = datetime.fromtimestamp(incident.recording.began_ms / 1000, UTC)
     yield style.paint(f"{incident.recording.path.name}", "1")
     yield f"  {info.product.name.lower()} {info.product_id}, stream {info.stream_id}"
-    yield f"  {began:%Y-%m-%d %H:%M:%S} UTC, {clock_time(round(incident.length_s * 1000))} long"
+    length = moment(incident.length_s, incident.length_s / 10)
+    yield f"  {began:%Y-%m-%d %H:%M:%S} UTC, {length} long"
     yield f"  {incident.ending}"
     if incident.error is not None:
         yield style.paint(f"  {incident.error}", _COLOURS["bad"])

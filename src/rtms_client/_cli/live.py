@@ -11,7 +11,7 @@ from typing import Final
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
 from rich.progress_bar import ProgressBar
-from rich.table import Table
+from rich.table import Column, Table
 from rich.text import Text
 
 from rtms_client.media import SessionClock
@@ -130,7 +130,7 @@ class LiveView:
     def _block(self) -> Group:
         limit = max(1, min(_MAX_VOICES, self._console.height - _OTHER_ROWS))
         voices = self._voices(limit)
-        rows = Table.grid(padding=(0, 1, 0, 0))
+        rows = Table.grid("", Column(max_width=_NAME_COLUMNS), padding=(0, 1, 0, 0))
         for key, voice in voices:
             self._add_voice(rows, key, voice)
         shown: list[RenderableType] = ["", self._head()]
@@ -180,13 +180,11 @@ class LiveView:
         mark = " "
         if self._tally.speaks(key):
             mark = ">" if self._console.options.ascii_only else "▶"
-        name = _one_row(voice.name)
-        name.truncate(_NAME_COLUMNS, overflow="ellipsis", pad=True)
         level_db = voice.level_db(self._now())
         level = "silent" if level_db is None else f"{level_db:.0f} dB"
         rows.add_row(
             mark,
-            name,
+            _one_row(voice.name),
             meter(level_db),
             _one_row(f"{level:>7}"),
             _one_row(clock_time(voice.spoken_ms)),

@@ -25,7 +25,7 @@ from rtms_client.webhooks import parse_started
 
 from .failures import EXIT_USAGE, CommandError
 from .outdir import prepare_folder
-from .screen import choose_view
+from .screen import choose_view, expect_input
 from .session import BUFFERS, Outcome, Patience, Session, check_movie, explained
 from .summary import report
 from .tally import Tally
@@ -118,6 +118,7 @@ def read_event(source: str) -> StreamInfo:
     name = "standard input" if source == "-" else source
     try:
         if source == "-":
+            expect_input("the started webhook")
             body = sys.stdin.buffer.read(_MAX_EVENT_BYTES + 1)
         else:
             with Path(source).open("rb") as file:

@@ -20,6 +20,11 @@ def reading(path: Path) -> Generator[None, None, None]:
         yield
     except BrokenPipeError:  # the output, not the recording
         raise
+    except IsADirectoryError as error:
+        what = (
+            f"{path} is a folder; pass the file that `record --wire FILE` or a WireRecorder wrote"
+        )
+        raise CommandError(EXIT_USAGE, what) from error
     except OSError as error:
         what = f"cannot read the recording {path}: {error.strerror or error}"
         raise CommandError(EXIT_USAGE, what) from error

@@ -12,7 +12,13 @@ from .style import Style
 from .tally import Tally
 from .views import JsonView, PlainView, View
 
-__all__ = ["choose_view", "make_text_safe", "style_for", "supports_live_view"]
+__all__ = ["choose_view", "expect_input", "make_text_safe", "style_for", "supports_live_view"]
+
+
+def expect_input(what: str) -> None:
+    """Tell somebody at a terminal that the program waits for input."""
+    if sys.stdin.isatty():
+        print(f"type or paste {what}; Ctrl-D ends it", file=sys.stderr, flush=True)
 
 
 def make_text_safe(stream: TextIO, *, for_machines: bool) -> None:

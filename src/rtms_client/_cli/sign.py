@@ -33,7 +33,9 @@ def run(options: argparse.Namespace) -> int:
     by_hand = (options.product_id, options.stream_id)
     if options.event is not None:
         if any(by_hand):
-            raise CommandError(EXIT_USAGE, "pass --event, or --product-id and --stream-id")
+            raise CommandError(
+                EXIT_USAGE, "pass either --event or --product-id and --stream-id, not both"
+            )
         info = read_event(options.event)
         product_id, stream_id = info.product_id, info.stream_id
     elif all(by_hand):

@@ -19,6 +19,7 @@ from rtms_client.exceptions import (
 from rtms_client.webhooks import Notification, receive
 
 from .failures import EXIT_ABNORMAL, EXIT_OK, EXIT_USAGE, CommandError
+from .screen import expect_input
 from .text import clean
 
 __all__ = ["run"]
@@ -42,8 +43,8 @@ def run(options: argparse.Namespace) -> int:
             f"no secret token: set {_VARIABLE} in the environment, to the token of the app's event "
             "subscription",
         )
-    body = _read(options.body)
     headers = _headers(options)
+    body = _read(options.body)
     window_s = options.max_age or math.inf
     try:
         notification = receive(body, headers, secret=secrets, window_s=window_s)
@@ -139,6 +140,7 @@ def _read(source: str) -> bytes:
     name = "standard input" if source == "-" else source
     try:
         if source == "-":
+            expect_input("the body of the webhook")
             return sys.stdin.buffer.read(_MAX_BYTES)
         with Path(source).open("rb") as file:
             return file.read(_MAX_BYTES)
@@ -149,6 +151,12 @@ def _read(source: str) -> bytes:
 
 def _headers(options: argparse.Namespace) -> list[tuple[str, str]]:
     found: list[tuple[str, str]] = []
+    if options.headers is None and not options.header:
+        raise CommandError(
+            EXIT_USAGE,
+            "the signature is in the headers of the request: pass --headers FILE, "
+            "or --header NAME=VALUE for each",
+        )
     path: Path | None = options.headers
     if path is not None:
         text = _read(str(path)).decode("latin-1")

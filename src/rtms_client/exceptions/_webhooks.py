@@ -136,8 +136,9 @@ class WebhookSignatureMismatch(WebhookError):
 
     @override
     def __str__(self) -> str:
+        secrets = "the secret" if self.tried == 1 else f"one of {self.tried} secrets"
         return (
-            f"expected a signature made with one of {self.tried} secrets, got another; pass the "
+            f"expected a signature made with {secrets}, got another; pass the "
             "app's secret token (not the client secret) and the body exactly as received, not "
             "parsed and written again"
         )

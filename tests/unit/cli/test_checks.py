@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from typing_extensions import override
 
 from rtms_client.__main__ import main
 from rtms_client._cli.parser import make_parser
@@ -68,7 +69,7 @@ def test_sign_without_what_it_takes(
     assert main(["sign", "--product-id", "a"]) == 2
     assert "or --product-id and --stream-id\n" in capsys.readouterr().err
     assert main(["sign", "--event", "x", "--product-id", "a"]) == 2
-    assert "pass --event, or" in capsys.readouterr().err
+    assert "--stream-id, not both\n" in capsys.readouterr().err
     monkeypatch.delenv("ZOOM_CLIENT_ID")
     assert main(["sign", "--product-id", "a", "--stream-id", "b"]) == 2
     assert "no credentials: set ZOOM_CLIENT_ID" in capsys.readouterr().err
@@ -161,6 +162,27 @@ def test_a_genuine_webhook_of_no_use(tmp_path: Path, capsys: pytest.CaptureFixtu
     assert found["do"].startswith("a line end was appended")
 
 
+def test_a_body_without_headers(capsys: pytest.CaptureFixture[str]) -> None:
+    """It is said where the signature is, before anything is read."""
+    assert main(["verify-webhook", "-"]) == 2
+    assert "pass --headers FILE, or --header NAME=VALUE for each\n" in capsys.readouterr().err
+
+
+def test_input_is_expected(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Somebody at a terminal learns why nothing happens."""
+
+    class Keyboard(io.TextIOWrapper):
+        @override
+        def isatty(self) -> bool:
+            return True
+
+    monkeypatch.setattr(sys, "stdin", Keyboard(io.BytesIO(json.dumps(STARTED).encode())))
+    assert main(["sign", "--event", "-"]) == 0
+    assert capsys.readouterr().err == "type or paste the started webhook; Ctrl-D ends it\n"
+
+
 def test_verdicts_for_people(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -188,7 +210,7 @@ def test_unusable_input(
     (tmp_path / "headers").write_text("{broken")
     (tmp_path / "big").write_bytes(bytes(2 * 1024 * 1024))
     for options, problem in (
-        ([str(tmp_path / "no")], "no: No such file or directory\n"),
+        ([str(tmp_path / "no"), "--header", "a=b"], "no: No such file or directory\n"),
         ([str(body), "--header", "x"], "--header x: expected NAME=VALUE\n"),
         ([str(body), "--headers", str(tmp_path / "headers")], "a JSON object or lines\n"),
     ):
@@ -296,6 +318,14 @@ def test_proxies_of_the_environment(
     monkeypatch.setenv("no_proxy", "invalid")
     away = ["--event", event(tmp_path, "wss://nobody.invalid"), "--allow-host", "invalid"]
     assert findings(capsys, *away)["proxy"]["text"] == "none, a direct connection"
+
+
+@pytest.mark.parametrize("url", ["proxy", "http://proxy:99999", "http://:80"])
+def test_what_is_no_proxy(capsys: pytest.CaptureFixture[str], url: str) -> None:
+    """It is not shown, because it may hold a password."""
+    found = findings(capsys, "--proxy", url)["proxy"]
+    assert (found["state"], found["text"]) == ("failed", "this is no URL of a proxy")
+    assert found["advice"] == "use http://host:port"
 
 
 @pytest.mark.parametrize(

@@ -74,9 +74,10 @@ def test_all_of_them(capsys: pytest.CaptureFixture[str]) -> None:
     ("arguments", "text"),
     [
         (["999"], "no code is called '999'"),
+        ([""], "no code is called ''"),
         (["--stop", "nonsense\x1b"], "no stop reason is called 'nonsense\ufffd'"),
     ],
-    ids=["number", "name"],
+    ids=["number", "empty", "name"],
 )
 def test_what_is_not_found(
     capsys: pytest.CaptureFixture[str], arguments: list[str], text: str

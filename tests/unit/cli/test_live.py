@@ -71,8 +71,8 @@ def test_a_meeting() -> None:
         "  00:00.6  Ada: Good morning.",
         "",
         "demo · active · Ada speaks  ━━━━━━━━━━━━━━━━╸                  00:10.0 / 00:20.0",
-        "▶ Ada              ━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━╸       -6 dB 00:00.0",
-        "  Grace                                                      silent 00:00.0",
+        "▶ Ada   ━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━╸       -6 dB 00:00.0",
+        "  Grace                                           silent 00:00.0",
         "  audio 2  video 1 (Ada)  transcript 1  lost 0  1.3 kB",
     ]
 

@@ -358,6 +358,22 @@ def test_files_that_are_no_recordings(
     assert "text, line 1: expected a JSON object" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("command", ["replay", "inspect", "captions"])
+def test_folders_are_no_recordings(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], command: str
+) -> None:
+    """What ``--out`` was given for is not what ``--wire`` was given for."""
+    assert main([command, str(tmp_path)]) == 2
+    assert "is a folder; pass the file that `record --wire FILE`" in capsys.readouterr().err
+
+
+def test_captions_of_an_event(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Whoever passes it as a recording hears where it goes."""
+    (tmp_path / "started.json").write_text("{}\n")
+    assert main(["captions", str(tmp_path / "started.json")]) == 2
+    assert capsys.readouterr().err.endswith("; a started webhook goes to --event\n")
+
+
 def test_captions_of_a_recording_without_any(
     recording: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
