@@ -11,7 +11,7 @@ import sys
 from typing import Any, Final
 
 import attrs
-from harness.load import Job, Load
+from harness.load import Flow, Job, Load
 from harness.tables import arguments, column, publish, spread, table
 from harness.turns import BARE, ITERATOR, receive, sender, turns
 
@@ -37,7 +37,7 @@ _SMOKE: Final = _Size(5_000, 40_000, 10, 0.2, 1, 2)
 
 def _growth(size: _Size, *, tls: bool) -> tuple[str, bool]:
     """Measure the growth of a long stream; the bare loop is there for comparison."""
-    load = Load(tls=tls, frames=size.warm_up + size.frames)
+    load = Load(tls=tls, flows=(Flow(frames=size.warm_up + size.frames),))
     with sender(load) as endpoint:
         job = Job(url=endpoint.url, ca_file=endpoint.ca_file, warm_up=size.warm_up)
 
@@ -46,7 +46,7 @@ def _growth(size: _Size, *, tls: bool) -> tuple[str, bool]:
             return {
                 "growth": result["rss_growth"] / 1e6,
                 "peak": result["rss_peak"] / 1e6,
-                "lost": load.frames - result["frames"],
+                "lost": load.flows[0].frames - result["frames"],
             }
 
         results = turns(_SIDES, size.growth_turns, run)

@@ -1,6 +1,7 @@
 """As fast as possible: processor time per frame, and frames per second.
 
-Audio (640 bytes) and video (20 kB, H.264), over TLS and without. Each receiver runs in a process of
+Audio (640 bytes), video (20 kB, H.264), and both with a transcript at the same time, over TLS and
+without. Each receiver runs in a process of
 its own, in turns; the sender has another process and writes precomputed frames. Processor time is
 that of the whole receiving process, between the end of a warm-up and the last frame.
 """
@@ -9,24 +10,41 @@ import sys
 from typing import Any, Final
 
 import attrs
-from harness.load import AUDIO, VIDEO, Job, Load
+from harness.load import AUDIO, TRANSCRIPT, VIDEO, Flow, Job, Load
 from harness.tables import arguments, column, publish, ratios, spread, table
 from harness.turns import Results, available, receive, sender, turns
 
 
 @attrs.frozen
-class _Medium:
-    """One kind of frame."""
+class _Mix:
+    """What is sent at the same time."""
 
     name: str
-    size: int
-    warm_up: int
-    frames: int
-    """Frames of the measurement."""
+    title: str
+    flows: tuple[Flow, ...]
+
+    def frames(self) -> int:
+        """Count them."""
+        return sum(flow.frames for flow in self.flows)
 
 
-_MEDIA: Final = (_Medium(AUDIO, 640, 20_000, 200_000), _Medium(VIDEO, 20_000, 1_000, 15_000))
-_SMOKE: Final = (_Medium(AUDIO, 640, 500, 5_000), _Medium(VIDEO, 20_000, 50, 500))
+def _mixes(audio: int, video: int) -> tuple[_Mix, ...]:
+    """Return what is measured; of a mix, as many frames as in a meeting of half as much audio."""
+    return (
+        _Mix("audio", "audio, 640 bytes", (Flow(frames=audio),)),
+        _Mix("video", "video, 20,000 bytes", (Flow(medium=VIDEO, size=20_000, frames=video),)),
+        _Mix(
+            "mixed",
+            "50 frames of audio, 25 of video, 1 transcript a second of meeting",
+            (
+                Flow(medium=AUDIO, frames=2 * video),
+                Flow(medium=VIDEO, size=20_000, frames=video),
+                Flow(medium=TRANSCRIPT, size=60, frames=video // 25),
+            ),
+        ),
+    )
+
+
 _HEADS: Final = (
     "receiver",
     "CPU µs/frame",
@@ -40,17 +58,18 @@ _HEADS: Final = (
 )
 
 
-def _measure(medium: _Medium, names: list[str], count: int, *, tls: bool) -> Results:
-    sent = medium.warm_up + medium.frames
-    load = Load(medium=medium.name, size=medium.size, tls=tls, frames=sent)
-    with sender(load) as endpoint:
+def _measure(mix: _Mix, names: list[str], count: int, *, tls: bool) -> Results:
+    with sender(Load(flows=mix.flows, tls=tls)) as endpoint:
         job = Job(
-            url=endpoint.url, ca_file=endpoint.ca_file, medium=medium.name, warm_up=medium.warm_up
+            url=endpoint.url,
+            ca_file=endpoint.ca_file,
+            media=[flow.medium for flow in mix.flows],
+            warm_up=mix.frames() // 11,
         )
 
         def run(name: str) -> dict[str, Any]:
             result = receive(name, job)
-            return {**result, "lost": sent - result["frames"]}
+            return {**result, "lost": mix.frames() - result["frames"]}
 
         return turns(names, count, run)
 
@@ -73,7 +92,7 @@ def main() -> None:
     """Measure and print."""
     parser = arguments(__doc__ or "", turns=5, minutes="10 minutes")
     parser.add_argument("--side", action="append", default=[], help="part of a receiver's name")
-    parser.add_argument("--medium", choices=(AUDIO, VIDEO), help="only this one")
+    parser.add_argument("--medium", choices=("audio", "video", "mixed"), help="only this")
     parser.add_argument("--plain", action="store_true", help="only without TLS")
     parser.add_argument("--tls", action="store_true", help="only with TLS")
     options = parser.parse_args()
@@ -81,16 +100,16 @@ def main() -> None:
     if not names:
         sys.exit("no receiver has such a name")
     parts = []
-    for medium in _SMOKE if options.smoke else _MEDIA:
-        if options.medium not in {None, medium.name}:
+    for mix in _mixes(5_500, 550) if options.smoke else _mixes(220_000, 16_500):
+        if options.medium not in {None, mix.name}:
             continue
         for tls in (True, False):
             if (options.plain and tls) or (options.tls and not tls):
                 continue
-            if options.smoke and tls != (medium.name == VIDEO):
+            if options.smoke and tls != (mix.name == "video"):
                 continue  # each way once
-            results = _measure(medium, names, 1 if options.smoke else options.turns, tls=tls)
-            title = f"{medium.name}, {medium.size:,} bytes, {'TLS' if tls else 'plain'}"
+            results = _measure(mix, names, 1 if options.smoke else options.turns, tls=tls)
+            title = f"{mix.title}, {'TLS' if tls else 'plain'}"
             parts.append(table(title, _HEADS, _rows(results)))
     publish(parts, options.out)
 

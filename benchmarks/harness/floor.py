@@ -10,8 +10,8 @@ from typing import Any, Final
 
 from typing_extensions import override
 
-from .load import AUDIO, Job, load
-from .meters import Meter, meter, report
+from .load import MEDIA_TYPES, Job, join_all, load
+from .meters import Meter, hear, meter, report
 
 picows: Any = importlib.import_module("picows")
 orjson: Any = importlib.import_module("orjson")
@@ -37,15 +37,20 @@ class _Media(_Answers):
 
     def __init__(self, what: Meter, done: asyncio.Event) -> None:
         super().__init__()
-        self._take, self._done = what.take, done
+        self._meter, self._take, self._done = what, what.take, done
 
     @override
     def on_ws_frame(self, _: object, frame: Any) -> None:  # no types
         """Take a frame."""
         message = _loads(frame.get_payload_as_memoryview())
-        if message["msg_type"] in {14, 15}:
+        kind = message["msg_type"]
+        if kind in {14, 15}:
             content = message["content"]
             if self._take(_decode(content["data"]), content["timestamp"]):
+                self._done.set()
+        elif kind == 17:
+            content = message["content"]
+            if hear(self._meter, content["data"], content["timestamp"]):
                 self._done.set()
         else:
             self.messages.put_nowait(message)
@@ -69,12 +74,15 @@ async def _join(
     signaling, answers = await opened(job.url, _Answers)
     send(signaling, msg_type=1)
     answer = await answers.messages.get()
-    url = answer["media_server"]["server_urls"][job.medium]
-    media, listener = await opened(url, lambda: _Media(what, done))
-    send(media, msg_type=3, media_type=1 if job.medium == AUDIO else 2, media_params={})
-    await listener.messages.get()
+    kept = [signaling, answers]
+    for medium in job.media:
+        url = answer["media_server"]["server_urls"][medium]
+        media, listener = await opened(url, lambda: _Media(what, done))
+        send(media, msg_type=3, media_type=MEDIA_TYPES[medium], media_params={})
+        await listener.messages.get()
+        kept += [media, listener]
     send(signaling, msg_type=7)
-    return [signaling, answers, media, listener]
+    return kept
 
 
 async def _run(job: Job, what: Meter) -> None:
@@ -83,23 +91,21 @@ async def _run(job: Job, what: Meter) -> None:
         context = ssl.create_default_context(cafile=job.ca_file)
     done = asyncio.Event()
 
-    async def join(first: int, count: int) -> list[Any]:
-        numbers = range(first, first + count)
-        return [await _join(job, number, context, what, done) for number in numbers]
+    async def join(number: int) -> list[Any]:
+        return await _join(job, number, context, what, done)
 
     if job.idle:
-        kept = await join(0, job.warm_streams)
+        kept = await join_all(join, 0, job.warm_streams)
         await asyncio.sleep(job.seconds)
         what.joined()
-        kept += await join(job.warm_streams, job.streams)
+        kept += await join_all(join, job.warm_streams, job.streams)
         await asyncio.sleep(job.seconds)
     else:
-        kept = await join(0, job.streams)
+        kept = await join_all(join, 0, job.streams)
         what.joined()
         await done.wait()
     assert kept
     report(what)
-    sys.stdout.flush()
     os._exit(0)
 
 

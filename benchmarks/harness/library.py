@@ -1,11 +1,10 @@
 """The receiving process of this library; see `harness.turns.SIDES`."""
 
 import asyncio
-import contextlib
 import importlib
 import os
 import sys
-from typing import TypeAlias
+from typing import Any, Final
 
 from rtms_client import (
     AudioFrame,
@@ -16,14 +15,20 @@ from rtms_client import (
     RTMSClient,
     RTMSStream,
     StreamInfo,
+    TranscriptParams,
+    TranscriptSegment,
     VideoFrame,
     VideoParams,
 )
 
-from .load import AUDIO, Job, load
-from .meters import Meter, meter, report
+from .load import AUDIO, TRANSCRIPT, VIDEO, Job, join_all, load
+from .meters import Meter, hear, meter, report
 
-_Frame: TypeAlias = AudioFrame | VideoFrame
+_PARAMS: Final[Any] = {
+    AUDIO: AudioParams(),
+    VIDEO: VideoParams(codec=MediaCodec.H264, fps=25, resolution=Resolution.HD),
+    TRANSCRIPT: TranscriptParams(),
+}
 
 
 def _client(job: Job) -> RTMSClient:
@@ -33,10 +38,8 @@ def _client(job: Job) -> RTMSClient:
         proxy=False,
         allow_plaintext=job.url.startswith("ws:"),
     )
-    if job.medium == AUDIO:
-        return RTMSClient("id", "secret", audio=AudioParams(), network=network)
-    video = VideoParams(codec=MediaCodec.H264, fps=25, resolution=Resolution.HD)
-    return RTMSClient("id", "secret", video=video, network=network)
+    media = {medium: _PARAMS[medium] for medium in job.media}
+    return RTMSClient("id", "secret", network=network, **media)
 
 
 def _info(job: Job, number: int) -> StreamInfo:
@@ -45,64 +48,84 @@ def _info(job: Job, number: int) -> StreamInfo:
     )
 
 
-async def _iterate(job: Job, stream: RTMSStream, what: Meter) -> None:
-    if job.medium == AUDIO:
+async def _iterate(medium: str, stream: RTMSStream, what: Meter, done: asyncio.Event) -> None:
+    if medium == AUDIO:
         async for frame in stream.audio():
             if what.take(frame.data, frame.timestamp_ms):
-                return
-    else:
+                done.set()
+    elif medium == VIDEO:
         async for picture in stream.video():
             if what.take(picture.data, picture.timestamp_ms):
-                return
+                done.set()
+    else:
+        async for segment in stream.transcript():
+            if hear(what, segment.text, segment.timestamp_ms):
+                done.set()
 
 
-def _call(job: Job, client: RTMSClient, what: Meter) -> asyncio.Event:
-    """Register a callback; returns the event that it sets at the end."""
-    done = asyncio.Event()
-    loop = asyncio.get_running_loop()
+def _call_on_loop(job: Job, client: RTMSClient, what: Meter, done: asyncio.Event) -> None:
+    """Register coroutine functions as callbacks."""
 
-    async def on_loop(frame: _Frame, _: RTMSStream) -> None:
+    async def take(frame: AudioFrame | VideoFrame, _: RTMSStream) -> None:
         if what.take(frame.data, frame.timestamp_ms):
             done.set()
 
-    def in_thread(frame: _Frame, _: RTMSStream) -> None:
+    async def take_text(segment: TranscriptSegment, _: RTMSStream) -> None:
+        if hear(what, segment.text, segment.timestamp_ms):
+            done.set()
+
+    for medium in job.media:
+        getattr(client, f"on_{medium}")(take_text if medium == TRANSCRIPT else take)
+
+
+def _call_in_thread(job: Job, client: RTMSClient, what: Meter, done: asyncio.Event) -> None:
+    """Register plain functions as callbacks."""
+    loop = asyncio.get_running_loop()
+
+    def take(frame: AudioFrame | VideoFrame, _: RTMSStream) -> None:
         if what.take(frame.data, frame.timestamp_ms):
             loop.call_soon_threadsafe(done.set)
 
-    register = client.on_audio if job.medium == AUDIO else client.on_video
-    if job.variant == "async":
-        register(on_loop)
-    else:
-        register(in_thread)
-    return done
+    def take_text(segment: TranscriptSegment, _: RTMSStream) -> None:
+        if hear(what, segment.text, segment.timestamp_ms):
+            loop.call_soon_threadsafe(done.set)
+
+    for medium in job.media:
+        getattr(client, f"on_{medium}")(take_text if medium == TRANSCRIPT else take)
+
+
+_CALLS: Final = {"async": _call_on_loop, "plain": _call_in_thread}
 
 
 async def _run(job: Job, what: Meter) -> None:
     client = _client(job)
-    async with contextlib.AsyncExitStack() as stack:
+    done = asyncio.Event()
+    iterating: list[asyncio.Task[None]] = []
+    call = _CALLS.get(job.variant)
+    if call is not None:
+        call(job, client, what, done)
 
-        async def open_streams(first: int, count: int) -> list[RTMSStream]:
-            return [
-                await stack.enter_async_context(client.stream(_info(job, number)))
-                for number in range(first, first + count)
-            ]
+    async def join(number: int) -> RTMSStream:
+        stream = client.stream(_info(job, number))
+        await stream.open()
+        if call is None and not job.idle:
+            coroutines = [_iterate(medium, stream, what, done) for medium in job.media]
+            iterating.extend(map(asyncio.create_task, coroutines))
+        return stream
 
-        if job.idle:
-            await open_streams(0, job.warm_streams)
-            await asyncio.sleep(job.seconds)
-            what.joined()
-            await open_streams(job.warm_streams, job.streams)
-            await asyncio.sleep(job.seconds)
-            report(what)
-            return
-        done = None if job.variant in {"iterator", "uvloop"} else _call(job, client, what)
-        streams = await open_streams(0, job.streams)
+    if job.idle:
+        kept = await join_all(join, 0, job.warm_streams)
+        await asyncio.sleep(job.seconds)
         what.joined()
-        if done is None:
-            await asyncio.gather(*(_iterate(job, stream, what) for stream in streams))
-        else:
-            await done.wait()
-        report(what)
+        kept += await join_all(join, job.warm_streams, job.streams)
+        await asyncio.sleep(job.seconds)
+    else:
+        kept = await join_all(join, 0, job.streams)
+        what.joined()
+        await done.wait()
+    assert kept
+    report(what)
+    os._exit(0)
 
 
 def main() -> None:

@@ -1,21 +1,25 @@
 """Counting and timing inside a receiving process; the same few lines for every receiver."""
 
+import base64
 import gc
 import json
 import math
 import resource
 import sys
 import time
-from collections.abc import Sequence
+from array import array
+from collections import Counter
 from pathlib import Path
 from typing import Any, Final, Protocol
 
-from .frames import SEND_TIME
-from .load import END_MS, Job
+from .frames import STAMP, STAMP_TEXT
+from .load import END_MS, Job, open_many_files
 
-__all__ = ["Flood", "Idle", "Meter", "Pace", "meter", "report", "rss_bytes"]
+__all__ = ["Flood", "Idle", "Meter", "Pace", "hear", "meter", "report", "rss_bytes"]
 
 _SETTLE_S: Final = 1.0
+_STEP_S: Final = 10e-6
+_STEPS: Final = 100_000  # up to one second; what is later still counts as that
 _STATM: Final = Path("/proc/self/statm")
 _PEAK_UNIT: Final = 1 if sys.platform == "darwin" else 1024
 
@@ -47,11 +51,22 @@ class Meter(Protocol):
         ...
 
 
-class Flood:
-    """Measures processor time and speed between the end of the warm-up and the last frame."""
+def hear(what: Meter, text: str, timestamp_ms: int) -> bool:
+    """Let a meter take note of a transcript."""
+    return what.take(base64.b64decode(text[:STAMP_TEXT]), timestamp_ms)
 
-    def __init__(self, warm_up: int) -> None:
+
+class Flood:
+    """Measures processor time and speed between the end of the warm-up and the last frame.
+
+    Args:
+        warm_up: Frames before the measurement begins.
+        flows: How many media end with a frame that says so.
+    """
+
+    def __init__(self, warm_up: int, flows: int) -> None:
         self._warm_up = warm_up
+        self._flows = flows
         self._frames = 0
         self._bytes = 0
         self._cpu_s = self._wall_s = 0.0
@@ -69,6 +84,9 @@ class Flood:
             self._rss = rss_bytes()
             self._cpu_s, self._wall_s = time.process_time(), time.perf_counter()
         if timestamp_ms != END_MS:
+            return False
+        self._flows -= 1
+        if self._flows:
             return False
         measured = self._frames - self._warm_up
         cpu_s = time.process_time() - self._cpu_s
@@ -90,12 +108,25 @@ class Flood:
 
 
 class Pace:
-    """Measures processor time and latency for some seconds after all streams have joined."""
+    """Measures processor time, delays and losses for some seconds after all streams have joined.
 
-    def __init__(self, seconds: float) -> None:
+    Delays are counted in steps, so that a long measurement takes no more memory than a short one.
+
+    Args:
+        seconds: Length of the measurement.
+        flows: How many connections bring frames.
+    """
+
+    def __init__(self, seconds: float, flows: int) -> None:
         self._seconds = seconds
+        self._flows = flows
         self._begin = self._end = math.inf
-        self._latencies: list[float] = []
+        self._delays = array("L", bytes(_STEPS * array("L").itemsize))
+        self._longest_s = 0.0
+        self._first: dict[int, int] = {}
+        self._last: dict[int, int] = {}
+        self._seen: Counter[int] = Counter()
+        self._heard: dict[int, float] = {}
         self._cpu_s = 0.0
         self._running = False
         self._rss_before = rss_bytes()
@@ -103,7 +134,7 @@ class Pace:
 
     def joined(self) -> None:
         """Begin to measure as soon as it is calm."""
-        self._begin = time.monotonic() + _SETTLE_S
+        self._begin = time.monotonic() + min(_SETTLE_S, self._seconds)
         self._end = self._begin + self._seconds
 
     def take(self, data: bytes, timestamp_ms: int) -> bool:  # noqa: ARG002  # see Meter
@@ -115,7 +146,16 @@ class Pace:
             self._running = True
             self._cpu_s, self._begin = time.process_time(), now
         if now < self._end:
-            self._latencies.append(now - SEND_TIME.unpack_from(data)[0])
+            sent, connection, number = STAMP.unpack_from(data)
+            delay_s = now - sent
+            self._delays[min(int(delay_s / _STEP_S), _STEPS - 1)] += 1
+            if delay_s > self._longest_s:  # noqa: PLR1730  # for each frame, and max() is slower
+                self._longest_s = delay_s
+            self._last[connection] = number
+            self._seen[connection] += 1
+            self._heard[connection] = now
+            if connection not in self._first:
+                self._first[connection] = number
             return False
         if not self._final:
             self._finish(now)
@@ -123,25 +163,40 @@ class Pace:
 
     def _finish(self, now: float) -> None:
         cpu_s = time.process_time() - self._cpu_s
-        latencies = sorted(self._latencies)
+        frames = sum(self._seen.values())
         self._final = {
-            "frames": len(latencies),
-            "per_s": len(latencies) / (now - self._begin),
-            "cpu_us": cpu_s / len(latencies) * 1e6,
+            "frames": frames,
+            "per_s": frames / (now - self._begin),
+            "cpu_us": cpu_s / frames * 1e6,
             "core": cpu_s / (now - self._begin),
-            "p50_ms": _quantile(latencies, 0.5) * 1e3,
-            "p99_ms": _quantile(latencies, 0.99) * 1e3,
-            "max_ms": latencies[-1] * 1e3,
+            "p50_ms": self._quantile(frames, 0.5) * 1e3,
+            "p99_ms": self._quantile(frames, 0.99) * 1e3,
+            "max_ms": self._longest_s * 1e3,
+            "lost": sum(self._last[one] - self._first[one] + 1 for one in self._last) - frames,
+            "silent": self._flows - sum(map(self._is_alive, self._seen)),
             "rss_growth": rss_bytes() - self._rss_before,
         }
 
+    def _is_alive(self, connection: int) -> bool:
+        """Tell whether frames came until the end, within three times what is usual or a second."""
+        usual_s = self._seconds / self._seen[connection]
+        return self._end - self._heard[connection] < max(_SETTLE_S, 3 * usual_s)
+
+    def _quantile(self, frames: int, share: float) -> float:
+        passed = 0
+        for step, count in enumerate(self._delays):
+            passed += count
+            if passed > frames * share:
+                return min((step + 1) * _STEP_S, self._longest_s)
+        return self._longest_s
+
     def result(self) -> dict[str, Any]:
-        """Return processor time, latencies and memory."""
+        """Return processor time, delays, losses and memory."""
         return self._final
 
 
 class Idle:
-    """Measures what open streams cost while nothing is sent."""
+    """Measures what open streams cost while nothing is sent but keep-alives."""
 
     def __init__(self) -> None:
         self._rss = 0
@@ -163,15 +218,14 @@ class Idle:
 
 def meter(job: Job) -> Meter:
     """Make the meter for a job."""
+    open_many_files()
     if job.idle:
         return Idle()
-    return Pace(job.seconds) if job.seconds else Flood(job.warm_up)
+    if job.seconds:
+        return Pace(job.seconds, job.streams * len(job.media))
+    return Flood(job.warm_up, len(job.media))
 
 
 def report(what: Meter) -> None:
     """Print the outcome for the process that started this one."""
     print(json.dumps(what.result()), flush=True)
-
-
-def _quantile(values: Sequence[float], share: float) -> float:
-    return values[min(int(len(values) * share), len(values) - 1)]

@@ -4,14 +4,36 @@ import importlib
 import os
 import sys
 import threading
+from collections.abc import Callable
 from typing import Any, Final
 
-from .load import AUDIO, Job, load
-from .meters import Meter, meter, report
+from .load import AUDIO, TRANSCRIPT, VIDEO, Job, load
+from .meters import Meter, hear, meter, report
 
 rtms: Any = importlib.import_module("rtms")  # it has no types
 
 _GIVE_UP_S: Final = 120.0
+
+
+_PARAMS: Final[dict[str, tuple[str, Any]]] = {
+    AUDIO: (
+        "set_audio_params",
+        rtms.AudioParams(
+            content_type=2,
+            codec=1,
+            sample_rate=1,
+            channel=1,
+            data_opt=2,
+            duration=20,
+            frame_size=320,
+        ),
+    ),
+    VIDEO: (
+        "set_video_params",
+        rtms.VideoParams(content_type=3, codec=7, resolution=2, data_opt=3, fps=25),
+    ),
+}
+"""How each medium is asked for; a transcript is by its callback alone."""
 
 
 def _client(
@@ -19,7 +41,7 @@ def _client(
     number: int,
     what: Meter,
     loop: Any,  # noqa: ANN401  # no types
-    joined: list[int],
+    confirm: Callable[[int], None],
 ) -> Any:  # noqa: ANN401  # no types
     client = rtms.Client()
 
@@ -27,32 +49,15 @@ def _client(
         if what.take(data, timestamp_ms):
             loop.stop()
 
-    def confirm(code: int) -> None:
-        if code:
-            print(f"the SDK could not join: {code}", file=sys.stderr)
+    def take_text(data: bytes, _size: int, timestamp_ms: int, _metadata: object) -> None:
+        if hear(what, data.decode(), timestamp_ms):
             loop.stop()
-        joined.append(code)
-        if len(joined) == job.streams:
-            what.joined()
 
-    if job.medium == AUDIO:
-        client.set_audio_params(
-            rtms.AudioParams(
-                content_type=2,
-                codec=1,
-                sample_rate=1,
-                channel=1,
-                data_opt=2,
-                duration=20,
-                frame_size=320,
-            )
-        )
-        client.on_audio_data(take)
-    else:
-        client.set_video_params(
-            rtms.VideoParams(content_type=3, codec=7, resolution=2, data_opt=3, fps=25)
-        )
-        client.on_video_data(take)
+    for medium in job.media:
+        if medium in _PARAMS:
+            setter, params = _PARAMS[medium]
+            getattr(client, setter)(params)
+        getattr(client, f"on_{medium}_data")(take_text if medium == TRANSCRIPT else take)
     client.on_join_confirm(confirm)
     loop.add(client)
     client.join(
@@ -72,7 +77,22 @@ def main() -> None:
     os.makedirs("logs", exist_ok=True)  # noqa: PTH103  # otherwise the SDK complains all the time
     loop = rtms.EventLoop(poll_interval=float(job.variant))
     joined: list[int] = []
-    clients = [_client(job, number, what, loop, joined) for number in range(job.streams)]
+
+    def confirm(code: int) -> None:
+        if code:
+            print(f"the SDK could not join: {code}", file=sys.stderr)
+            loop.stop()
+        joined.append(code)
+        if len(joined) < job.streams:
+            return
+        if job.idle:
+            threading.Timer(job.seconds, loop.stop).start()
+        else:
+            what.joined()
+
+    if job.idle:
+        what.joined()  # what is needed only once is in the figure as well
+    clients = [_client(job, number, what, loop, confirm) for number in range(job.streams)]
     watchdog = threading.Timer(_GIVE_UP_S + job.seconds, loop.stop)
     watchdog.daemon = True
     watchdog.start()

@@ -83,6 +83,11 @@ class Endpoint:
 
     url: str
     ca_file: str
+    _process: "subprocess.Popen[bytes]"
+
+    def keep_alives(self) -> dict[str, float]:
+        """Return how many were asked and missed since the last call, and the slowest answer."""
+        return _ask(self._process, b"\n")
 
 
 def available(names: Sequence[str]) -> list[str]:
@@ -109,18 +114,31 @@ def sender(what: Load) -> Iterator[Endpoint]:
         stdout=subprocess.PIPE,
     ) as process:
         assert process.stdin is not None
-        assert process.stdout is not None
         try:
-            line = process.stdout.readline()
-            if not line:
-                raise RuntimeError("the sender did not start")
-            yield Endpoint(**json.loads(line))
+            yield Endpoint(**_ask(process, b""), process=process)
         finally:
             process.stdin.close()
             try:
                 process.wait(10)
             except subprocess.TimeoutExpired:
                 process.kill()
+
+
+def _ask(process: "subprocess.Popen[bytes]", question: bytes) -> dict[str, Any]:
+    """Return what a sender says.
+
+    Raises:
+        RuntimeError: It says nothing any more.
+    """
+    assert process.stdin is not None
+    assert process.stdout is not None
+    process.stdin.write(question)
+    process.stdin.flush()
+    line = process.stdout.readline()
+    if not line:
+        raise RuntimeError("the sender has ended")
+    answer: dict[str, Any] = json.loads(line)
+    return answer
 
 
 def receive(name: str, job: Job) -> dict[str, Any]:

@@ -50,7 +50,8 @@ class Warnings(logging.Handler):
             assert record.levelno == logging.WARNING
             self.texts.append(text)
             self.warned.set()
-        elif "the event loop goes on" in text:
+        else:
+            assert "the event loop goes on" in text
             self.over.set()
 
     def transcribe_slowly(self) -> None:
