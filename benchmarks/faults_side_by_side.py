@@ -11,11 +11,7 @@ are not kept. Zoom's SDK takes part where it is installed (``python -m pip insta
 
 import argparse
 import asyncio
-import importlib.util
-import json
-import os
 import sys
-import tempfile
 from collections import Counter
 from collections.abc import Sequence
 from itertools import pairwise
@@ -24,32 +20,13 @@ from statistics import median
 from typing import Any, Final
 
 import attrs
+from harness.stage import STEP_MS, STRIKE_S, play, sides
 from harness.tables import machine
-from harness.witness import KEY_FRAME, Scene, Sight
-from typing_extensions import override
+from harness.witness import Sight
 
-from rtms_client import MediaType
-from rtms_client.enums import MessageType, StopReason, StreamState
-from rtms_client.testing import (
-    ADA,
-    AudioPacket,
-    FakeConnection,
-    FakeRTMSServer,
-    Fault,
-    FaultInjector,
-    FaultKind,
-    FaultPlan,
-    MeetingItem,
-    MeetingScript,
-    Picture,
-    StateChange,
-)
+from rtms_client.enums import MessageType
+from rtms_client.testing import Fault, FaultKind
 
-_HERE: Final = Path(__file__).parent
-_STEP_MS: Final = {"audio": 20, "video": 40}
-_STRIKE_S: Final = 3.0
-_FAREWELL_MS: Final = 1500  # Zoom's SDK drops what it did not deliver before the end
-_PATIENCE_S: Final = 15.0
 _AUDIO: Final = MessageType.MEDIA_DATA_AUDIO
 
 
@@ -63,7 +40,7 @@ class Row:
 
 
 def _at(kind: FaultKind, socket: str, **options: Any) -> Fault:  # noqa: ANN401  # passed on
-    return Fault(kind, socket=socket, at_s=_STRIKE_S, **options)
+    return Fault(kind, socket=socket, at_s=STRIKE_S, **options)
 
 
 _LOSS: Final = _at(FaultKind.RESET, "signaling")
@@ -125,51 +102,6 @@ ROWS: Final[tuple[Row, ...]] = (
     ),
 )
 
-SIDES: Final = {
-    "rtms_client": ("witness_library", None),
-    "Zoom's SDK": ("witness_official", "rtms"),
-}
-
-
-# --- the meeting ---------------------------------------------------------------------------------
-
-
-def _meeting(seconds: float) -> MeetingScript:
-    end_ms = int(seconds * 1000)
-    items: list[MeetingItem] = []
-    for at_ms in range(0, end_ms, 20):
-        data = b"%0640d" % (at_ms // 20)
-        items.append(AudioPacket(at_ms=at_ms, person=ADA, data=data))
-        if at_ms % 40 == 0:
-            picture = KEY_FRAME + b"%032d" % (at_ms // 40)
-            items.append(Picture(at_ms=at_ms, person=ADA, data=picture))
-    end = StateChange(
-        at_ms=end_ms + _FAREWELL_MS,
-        state=StreamState.TERMINATED,
-        reason=StopReason.MEETING_ENDED,
-    )
-    items.append(end)
-    return MeetingScript(items)
-
-
-class Director(FaultInjector):
-    """Lets time begin with the first packet, so that every fault meets every receiver alike."""
-
-    @override
-    def start(self, server: FakeRTMSServer) -> None:
-        self.server = server
-        self._began = float("inf")
-
-    @override
-    async def sending(self, connection: FakeConnection, frame: Any) -> Sequence[Any]:
-        if frame[2] is not None and self._began == float("inf"):
-            super().start(self.server)
-        return await super().sending(connection, frame)
-
-    def strike_s(self) -> float:
-        """Return when the first fault struck, or would have, as `time.monotonic` has it."""
-        return self._began + min((one.at_s for one in self.struck), default=_STRIKE_S)
-
 
 # --- one run -------------------------------------------------------------------------------------
 
@@ -185,57 +117,15 @@ class Outcome:
     told: str
 
 
-async def _run(row: Row, module: str) -> Outcome:
-    director = Director(FaultPlan(row.faults))
-    both = MediaType.AUDIO | MediaType.VIDEO
-    async with FakeRTMSServer(_meeting(row.seconds), fault=director, expected_media=both) as server:
-        settings = server.stream.settings
-        scene = Scene(
-            url=server.signaling_url,
-            ca_file=str(server.ca_file),
-            product_id=settings.product_id,
-            stream_id=settings.rtms_stream_id,
-            client_id=settings.client_id,
-            secret=settings.client_secret,
-            seconds=row.seconds + _FAREWELL_MS / 1000 + _PATIENCE_S,
-        )
-        sight = await _watch(module, scene)
-        return _judge(row, sight, director.strike_s())
-
-
-async def _watch(module: str, scene: Scene) -> Sight:
-    """Run a receiver.
-
-    Raises:
-        RuntimeError: It crashed.
-    """
-    with tempfile.TemporaryDirectory(prefix="rtms-client-") as directory:
-        process = await asyncio.create_subprocess_exec(
-            sys.executable,
-            "-m",
-            f"harness.{module}",
-            json.dumps(attrs.asdict(scene)),
-            cwd=directory,
-            env={**os.environ, "PYTHONPATH": str(_HERE), "ZM_RTMS_CA": scene.ca_file},
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.PIPE,
-        )
-        try:
-            async with asyncio.timeout(scene.seconds + _PATIENCE_S):
-                output, errors = await process.communicate()
-        finally:
-            if process.returncode is None:
-                process.kill()
-    lines = output.splitlines()
-    if process.returncode or not lines:
-        raise RuntimeError(f"{module} failed with {process.returncode}: {errors.decode()[-2000:]}")
-    return Sight(**json.loads(lines[-1]))
+async def _run(row: Row, side: str) -> Outcome:
+    sight, director = await play(row.faults, row.seconds, side)
+    return _judge(row, sight, director.strikes_s()[0])
 
 
 def _judge(row: Row, sight: Sight, strike_s: float) -> Outcome:
     lost_s: dict[str, float] = {}
     pauses_s: list[float] = []
-    for medium, step_ms in _STEP_MS.items():
+    for medium, step_ms in STEP_MS.items():
         numbers = range(int(row.seconds * 1000) // step_ms)
         lost_s[medium] = sight.missing(medium, numbers) * step_ms / 1000
         times = [at_s for _, at_s in sight.frames[medium] if at_s > strike_s - 1]
@@ -258,21 +148,21 @@ def _judge(row: Row, sight: Sight, strike_s: float) -> Outcome:
 
 
 async def _all(
-    rows: Sequence[Row], sides: Sequence[str], turns: int, together: int
+    rows: Sequence[Row], present: Sequence[str], turns: int, together: int
 ) -> dict[tuple[str, str], list[Outcome]]:
     gate = asyncio.Semaphore(together)
     results: dict[tuple[str, str], list[Outcome]] = {}
 
     async def one(row: Row, side: str) -> None:
         async with gate:
-            outcome = await _run(row, SIDES[side][0])
+            outcome = await _run(row, side)
         results.setdefault((row.name, side), []).append(outcome)
         print(f"{row.name}; {side}: {outcome.told}", file=sys.stderr, flush=True)
 
     async with asyncio.TaskGroup() as group:
         for _ in range(turns):
             for row in sorted(rows, key=lambda row: -row.seconds):
-                for side in sides:
+                for side in present:
                     group.create_task(one(row, side))
     return results
 
@@ -287,7 +177,7 @@ def _line(name: str, side: str, outcomes: Sequence[Outcome]) -> str:
     cells = [
         name,
         side,
-        *(_seconds([outcome.lost_s[medium] for outcome in outcomes]) for medium in _STEP_MS),
+        *(_seconds([outcome.lost_s[medium] for outcome in outcomes]) for medium in STEP_MS),
         f"{median(outcome.twice for outcome in outcomes):.0f}",
         _seconds([outcome.silent_s for outcome in outcomes]),
         told,
@@ -307,12 +197,8 @@ def main() -> None:
     rows = [row for row in ROWS if given.only in row.name]
     if given.smoke:
         rows = [attrs.evolve(row, seconds=5.0) for row in ROWS[1:3]]
-    sides = [
-        side
-        for side, (_, needs) in SIDES.items()
-        if needs is None or importlib.util.find_spec(needs) is not None
-    ]
-    results = asyncio.run(_all(rows, sides, given.turns, given.together))
+    present = sides()
+    results = asyncio.run(_all(rows, present, given.turns, given.together))
     heads = ("what goes wrong", "with", "audio lost, s", "video lost, s", "frames twice")
     lines = [
         machine(),
@@ -320,7 +206,7 @@ def main() -> None:
         "| --- | --- | ---: | ---: | ---: | ---: | --- |",
     ]
     for row in rows:
-        for number, side in enumerate(sides):
+        for number, side in enumerate(present):
             name = "" if number else row.name
             lines.append(_line(name, side, results[row.name, side]))
     text = "\n".join(lines) + "\n"

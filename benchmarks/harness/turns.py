@@ -83,11 +83,11 @@ class Endpoint:
 
     url: str
     ca_file: str
-    _process: "subprocess.Popen[bytes]"
+    process: "subprocess.Popen[bytes]"
 
     def keep_alives(self) -> dict[str, float]:
         """Return how many were asked and missed since the last call, and the slowest answer."""
-        return _ask(self._process, b"\n")
+        return _ask(self.process, b"\n")
 
 
 def available(names: Sequence[str]) -> list[str]:
