@@ -421,18 +421,18 @@ class StreamManager:
     def _loop_blocked(self, news: Blocked | WentOn) -> None:
         """Tell of a handler that blocks the event loop; called in a thread, for the loop cannot."""
         if isinstance(news, WentOn):
-            _log.info("the event loop goes on; it stood still for %.1f s", news.after_s)
+            _log.info("the event loop goes on after %.1f s", news.after_s)
             return
         self.statistics.blocked += 1
         self.statistics.blocked_at = news.place
         streams = tuple(self.streams)
         more = f" and {len(streams) - _NAMED} more" if len(streams) > _NAMED else ""
         _log.warning(
-            "%s keeps the event loop to itself for more than %g s, it is at %s; meanwhile no "
+            "the event loop has not come round for more than %g s: %s is at %s; meanwhile no "
             "keep-alive is answered (%s%s); put work that blocks into a plain callback or "
             "asyncio.to_thread()",
-            news.task,
             news.limit_s,
+            news.task,
             news.place,
             ", ".join(streams[:_NAMED]),
             more,
