@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import errno
 import io
 import json
 import signal
@@ -16,9 +17,15 @@ import av
 import pytest
 import pytest_asyncio
 from tests.integration.cli_program import environment, started, until_line
+from typing_extensions import override
 
+from rtms_client import AudioFrame
 from rtms_client.__main__ import main
+from rtms_client._cli import session
 from rtms_client.enums import MediaType, MessageType, StopReason, StreamState
+from rtms_client.events import StreamItem
+from rtms_client.exceptions import MissingExtra
+from rtms_client.media import Recorded, Recorder
 from rtms_client.testing import (
     EVERY_MEDIUM,
     NEVER,
@@ -117,6 +124,41 @@ async def test_a_movie(place: Place, capsys: pytest.CaptureFixture[str]) -> None
     with av.open(str(place.out / "video.mp4")) as movie:
         assert sorted(stream.type for stream in movie.streams) == ["audio", "video"]
     assert "video with sound" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("problem", "code", "text"),
+    [
+        (TimeoutError(errno.ETIMEDOUT, "timed out"), 1, "timed out; make room or choose another"),
+        (
+            MissingExtra("decoding OPUS", "av", "video"),
+            2,
+            ": decoding OPUS: expected the package av, which is not installed; pip install",
+        ),
+    ],
+    ids=["disk", "decoder"],
+)
+async def test_what_cannot_be_written(
+    place: Place,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    *,
+    problem: Exception,
+    code: int,
+    text: str,
+) -> None:
+    """A file system that times out is no pause of the stream, a missing package no abnormal end."""
+
+    class Failing(Recorder):
+        @override
+        def write(self, item: StreamItem) -> Recorded:
+            if isinstance(item, AudioFrame):
+                raise problem
+            return super().write(item)
+
+    monkeypatch.setattr(session, "Recorder", Failing)
+    assert await place.record() == code
+    assert text in capsys.readouterr().err
 
 
 async def test_a_recording(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

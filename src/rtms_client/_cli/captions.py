@@ -25,7 +25,7 @@ from .record import make_client, read_event
 from .recordings import load, reading
 from .screen import style_for
 from .session import Patience, explained
-from .style import NAME_COLOURS, Style
+from .style import NAME_COLOURS, Palette, Style
 from .tally import Tally
 from .text import clock_time
 
@@ -49,7 +49,7 @@ class Captions:
     def __init__(self, out: TextIO, *, json_lines: bool, style: Style) -> None:
         self._out, self._json_lines, self._style = out, json_lines, style
         self._clock, self._tally, self._encoder = SessionClock(), Tally(), ItemEncoder()
-        self._colours: dict[str, str] = {}
+        self._palette = Palette()
         self.count = 0
 
     def show(self, item: StreamItem, received_ms: int) -> None:
@@ -67,8 +67,7 @@ class Captions:
             if line.who is None:
                 text = self._style.paint(f"-- {line.text}", _DIM)
             else:
-                new = NAME_COLOURS[len(self._colours) % len(NAME_COLOURS)]
-                colour = self._colours.setdefault(line.who, new)
+                colour = NAME_COLOURS[self._palette.number(line.who)]
                 text = f"{self._style.paint(line.who, colour)}: {line.text}"
             print(f"{when}  {text}", file=self._out, flush=True)
 

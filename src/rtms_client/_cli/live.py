@@ -17,6 +17,7 @@ from rich.text import Text
 from rtms_client.media import SessionClock
 from rtms_client.media._speech import Speaker
 
+from .style import Palette
 from .tally import Line, Tally, Voice
 from .text import clock_time, volume
 
@@ -80,7 +81,7 @@ class LiveView:
         self._lines: list[Text] = []
         self._drawn_at = -math.inf
         self._length: tuple[int, float] = (0, now())
-        self._styles: dict[str, str] = {}
+        self._palette = Palette()
 
     def say(self, text: str) -> None:
         """Show a line of the command itself."""
@@ -95,8 +96,7 @@ class LiveView:
         if line.who is None:
             shown.append(line.text)
         else:
-            new = _NAME_STYLES[len(self._styles) % len(_NAME_STYLES)]
-            style = self._styles.setdefault(line.who.partition(" (")[0], new)
+            style = _NAME_STYLES[self._palette.number(line.who.partition(" (")[0])]
             shown = Text.assemble(shown, (line.who, style), ": ", line.text)
         self._lines.append(shown)
 

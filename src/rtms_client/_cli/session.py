@@ -117,7 +117,8 @@ class Session:
         """Do everything; the files are complete when this returns.
 
         Raises:
-            CommandError: The stream cannot be joined, or a file cannot be written.
+            CommandError: The stream cannot be joined, a file cannot be written, or what decodes the
+                audio is not installed.
             BrokenPipeError: Nobody reads what is shown.
         """
         with contextlib.closing(self.view), interruptible() as interruption:
@@ -158,6 +159,8 @@ class Session:
                 )
             else:
                 outcome.ending = f"left after {self.stop_after_s:g} s as asked"
+        except MissingExtra as error:
+            raise CommandError(EXIT_USAGE, str(error)) from error
         except RTMSError as error:
             outcome.exit_code, outcome.ending = EXIT_ABNORMAL, "the stream ended abnormally"
             outcome.error = explained(error)
@@ -176,11 +179,14 @@ class Session:
         async with aiter(stream) as items:
             while (left_s := stop_at - now()) > 0:
                 # Reading may be cancelled without loss, so one time-out serves many items.
-                with contextlib.suppress(TimeoutError):
+                try:
                     async with asyncio.timeout(min(_TICK_S, left_s)):
                         async for item in items:
                             self._take(recorder, item)
                         return True
+                except TimeoutError as error:
+                    if error.errno is not None:  # of a file system, not of the clock
+                        raise
                 self.view.tick()
                 if now() >= flush_at:
                     flush_at = now() + _FLUSH_S

@@ -4,10 +4,24 @@ from typing import Final
 
 import attrs
 
-__all__ = ["NAME_COLOURS", "Style"]
+__all__ = ["NAME_COLOURS", "Palette", "Style"]
 
 NAME_COLOURS: Final = ("36", "35", "34", "33", "32")
-"""Colours of speakers, in the order of their first word: cyan, magenta, blue, yellow, green."""
+"""Colours of speakers: cyan, magenta, blue, yellow, green."""
+_MAX_NAMES: Final = 10_000
+
+
+class Palette:
+    """Gives speakers colours, in the order of their first word; absurdly many share the first."""
+
+    def __init__(self) -> None:
+        self._numbers: dict[str, int] = {}
+
+    def number(self, name: str) -> int:
+        """Return which one of `NAME_COLOURS` somebody has."""
+        if len(self._numbers) >= _MAX_NAMES:
+            return self._numbers.get(name, 0)
+        return self._numbers.setdefault(name, len(self._numbers) % len(NAME_COLOURS))
 
 
 @attrs.frozen(kw_only=True)

@@ -33,6 +33,8 @@ _LEVEL_PACKETS: Final = 5
 _HEARD_S: Final = 0.4
 _FULL_SCALE: Final = 32768
 _MAX_NAMES: Final = 10_000
+_MAX_VOICES: Final = 2000
+_OTHERS: Final[Speaker] = ("others", None)
 _EXPECTED: Final = (StreamState.ACTIVE, StreamState.TERMINATING, StreamState.TERMINATED)
 
 
@@ -88,7 +90,7 @@ class Tally:
 
     Attributes:
         counters: By medium, in the order of the first item.
-        voices: Who has been heard.
+        voices: Who has been heard; beyond two thousand, all others as one.
         state: Of the stream, in one word.
         lost: Items that are missing, as far as the number is known.
         gaps: How often items were missing.
@@ -166,16 +168,19 @@ class Tally:
     def _hear(self, frame: AudioFrame) -> None:
         key = speaker_key(frame)
         voice = self.voices.get(key)
-        if voice is None:
+        if voice is None and len(self.voices) < _MAX_VOICES:
             name = "everybody" if key is None else self._learn(frame.user_id, frame.user_name)
             voice = self.voices[key] = Voice(name)
+        elif voice is None:
+            voice = self.voices.setdefault(_OTHERS, Voice("others"))
         voice.spoken_ms += duration_ms(frame)
         voice.heard_at = self._now()
         voice.recent.append(frame)
 
     def _learn(self, user_id: UserId | None, name: str | None) -> str:
         """Remember a name; returns the name to be shown."""
-        if user_id is not None and name and len(self._names) < _MAX_NAMES:
+        room = user_id in self._names or len(self._names) < _MAX_NAMES
+        if user_id is not None and name and room:
             self._names[user_id] = clean(name)
         return self.name(user_id)
 

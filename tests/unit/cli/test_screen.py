@@ -10,7 +10,7 @@ from tests.unit.cli.terminal import Terminal
 
 from rtms_client._cli.live import LiveView
 from rtms_client._cli.screen import choose_view, make_text_safe, style_for, supports_live_view
-from rtms_client._cli.style import Style
+from rtms_client._cli.style import Palette, Style
 from rtms_client._cli.tally import Line, Tally
 from rtms_client._cli.views import JsonView, PlainView, View
 from rtms_client.media._clock import SessionClock
@@ -121,6 +121,14 @@ def test_colours_of_the_live_view(
     assert ("\x1b[36mAda" in terminal.getvalue()) is colours
     assert (re.search(r"\x1b\[[\d;]*m", terminal.getvalue()) is not None) is colours
     assert "Ada: Hello" in "".join(terminal.screen())
+
+
+def test_colours_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Everybody has one of five colours, absurdly many the first."""
+    monkeypatch.setattr("rtms_client._cli.style._MAX_NAMES", 6)
+    palette = Palette()
+    numbers = [palette.number(name) for name in ("a", "b", "c", "d", "e", "f", "g", "b", "h")]
+    assert numbers == [0, 1, 2, 3, 4, 0, 0, 1, 0]
 
 
 def test_bars() -> None:

@@ -243,3 +243,15 @@ def test_names_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     tally.add(ParticipantJoined(participants=(PEOPLE[0],)))
     tally.add(caption(0, user_id=GRACE))
     assert (tally.name(ADA), tally.name(GRACE)) == ("Ada", "user 16779264")
+    tally.add(caption(0, user_name="Ada L."))  # who is known may take another name
+    assert tally.name(ADA) == "Ada L."
+
+
+def test_voices_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nor with speakers: those who are too many are one."""
+    monkeypatch.setattr("rtms_client._cli.tally._MAX_VOICES", 2)
+    tally = Tally()
+    for user_id in (1, 2, 3, 4, 1):
+        tally.add(audio(0, user_id=user_id, user_name=f"P{user_id}"))
+    voices = [(voice.name, voice.spoken_ms) for voice in tally.voices.values()]
+    assert voices == [("P1", 40), ("P2", 20), ("others", 40)]
