@@ -94,5 +94,6 @@ def choose_view(
         highlight=False,
         legacy_windows=False,
         color_system="auto" if style_for(out, os.environ).colour else None,
+        no_color=False,  # that is decided; not all versions take an empty NO_COLOR for none
     )
     return LiveView(console, tally, clock, title=title, total_ms=total_ms)
