@@ -1,7 +1,6 @@
 """What the server sent is what every kind of consumer gets: all of it, in order, once."""
 
 import asyncio
-import time
 from collections.abc import Iterable
 from itertools import pairwise
 from typing import Any, Final
@@ -131,8 +130,9 @@ async def deliver_to_threads(
                 merged, single = iter(stream), getattr(stream, name)()
                 with stream:
                     first = [next(single) for _ in range(count // 2)]
-                    while sum(stream.statistics().core.frames.values()) < count:
-                        time.sleep(0.0001)
+                    portal.call(
+                        until, lambda: sum(stream.statistics().core.frames.values()) == count
+                    )
             return [*first, *single], [*merged]
 
         single, everything = await asyncio.to_thread(consume, info_of(server))

@@ -65,7 +65,7 @@ def end(way: str, simulation: Simulation) -> None:
             simulation.lose("signaling")
 
 
-@settings(max_examples=150)
+@settings(max_examples=60)
 @given(steps=STEPS, way=ENDS, seed=st.integers(0, 3), replay=st.booleans())
 def test_any_order(
     steps: list[tuple[str, object]],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 from typing import TYPE_CHECKING
 
 from hypothesis import HealthCheck, given, settings
@@ -176,6 +177,10 @@ def test_every_way_to_spoil_a_message(data: st.DataObject) -> None:
     assert {type(spoil(data, message)) for spoil in WAYS} == {bytes}
 
 
+def _ask(call: Callable[[Shell], int | None], one: Sessions) -> None:
+    one.shell.ask(lambda: call(one.shell))
+
+
 @settings(max_examples=5, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_every_rule_by_itself(
@@ -192,10 +197,12 @@ def test_every_rule_by_itself(
         lambda one: one.connection_breaks(data, 1006),
         lambda one: one.message_arrives(data, "signaling", 2),
         lambda one: one.message_arrives(data, "media", 1),
+        lambda one: one.shell.receive(1, b"no message"),
         lambda one: one.stranger(10_000, b"{}"),
         lambda one: one.time_passes(65.0),
         lambda one: one.request(data),
         lambda one: one.end(lambda session, now: session.close(now)),
+        *(partial(_ask, call) for call in requests),
     ]
     Sessions.corpus, Sessions.requests = corpus, requests
     Sessions.make_shell = staticmethod(make_shell)

@@ -6,7 +6,7 @@ import base64
 import json
 from typing import Any
 
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from rtms_client._wire.codec import JsonCodec
@@ -86,7 +86,6 @@ def check(shapes: Shapes, message: bytes) -> None:
         assert shapes.read(message, 1, FORMATS) in (None, expected)
 
 
-@settings(max_examples=300)
 @given(st.lists(MESSAGES, max_size=6))
 @example([b'{"msg_type":6,"content":{}}'])
 def test_messages(messages: list[bytes]) -> None:
@@ -96,7 +95,6 @@ def test_messages(messages: list[bytes]) -> None:
         check(shapes, message)
 
 
-@settings(max_examples=300)
 @given(FIELDS.map(common), st.data())
 def test_mutations(fields: dict[str, Any], data: st.DataObject) -> None:
     """Bytes that are changed, dropped or doubled in a message whose shape is known."""

@@ -148,15 +148,18 @@ def test_an_update_of_what_is_settled(path: Path) -> None:
     assert (file.too_late, file.count) == (2, 70)
 
 
-def test_settled_segments_are_forgotten_at_last(path: Path) -> None:
-    """Memory is bounded: only the last thousands of segments are known when they come again."""
+def test_settled_segments_are_forgotten_at_last(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Memory is bounded: only so many of the last segments are known when they come again."""
+    monkeypatch.setattr("rtms_client.media._captions._REMEMBERED", 100)  # it takes less to forget
     file = CaptionFile(path)
-    for number in range(4170):
+    for number in range(174):
         file.add(caption(1000 * number, "x"), T0)
     file.add(caption(10_000, "x"), T0)
-    assert file.count == 4170
+    assert file.count == 174
     file.add(caption(9000, "x"), T0)
-    assert file.count == 4171
+    assert file.count == 175
     file.close()
 
 
