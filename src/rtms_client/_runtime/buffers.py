@@ -7,7 +7,7 @@ nothing is lost between connecting and the first ``async for``, or between two l
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from time import monotonic
 from typing import Any, Final
 from weakref import ref
@@ -47,7 +47,6 @@ _KEYS: Final[Mapping[type[Item], MediaType]] = {
 }
 MEDIA_FRAMES: Final = frozenset(_KEYS)
 """The types of items that are no events."""
-_TAKEN: Final = Put.TAKEN
 _BATCH: Final = 2048  # one turn of the event loop brings some hundred frames
 _BATCH_BYTES: Final = 1024 * 1024
 _TURN_S: Final = 0.005
@@ -75,6 +74,7 @@ class Mailbox:
     __slots__ = (
         "_announce",
         "_error",
+        "_next",
         "_reader",
         "_turn_ends",
         "_waiter",
@@ -89,7 +89,7 @@ class Mailbox:
         self, consumer: str, lanes: list[Lane], announce: Callable[[Gap], None] | None = None
     ) -> None:
         self.consumer: str = consumer
-        self.lanes: list[Lane] = lanes
+        self.lanes: list[Lane]
         self._announce = announce
         self.ended: bool = False
         self.thread_ident: int | None = None
@@ -98,15 +98,25 @@ class Mailbox:
         self.waits: bool = False
         self._turn_ends = 0.0
         self._reader: ref[asyncio.Task[Any]] | None = None
+        self.read(lanes)
         for lane in lanes:
             lane.mailbox = self
 
+    def read(self, lanes: list[Lane]) -> None:
+        """Take items from these lanes from now on."""
+        self.lanes = lanes
+        self._next = lanes[0].pop if len(lanes) == 1 else self._pop_first
+
     def pop(self, now: float = 0.0) -> Item | None:
         """Remove and return the item that arrived first; `None` when there is nothing."""
-        item = self.lanes[0].pop(now) if len(self.lanes) == 1 else self._pop_first(now)
+        item = self._next(now)
+        return item if type(item) is not Gap else self._unless_announced(item, now)
+
+    def _unless_announced(self, item: Item | None, now: float) -> Item | None:
+        """Return a gap, or what comes next when it is told elsewhere."""
         while type(item) is Gap and self._announce is not None:
             self._announce(item)
-            item = self._pop_first(now)
+            item = self._next(now)
         return item
 
     def holds_anything(self) -> bool:
@@ -132,7 +142,10 @@ class Mailbox:
     def take(self) -> Item | None:
         """Remove and return an item that is there; `None` when it is time to use `get`."""
         now = monotonic()
-        return None if now > self._turn_ends else self.pop(now)
+        if now > self._turn_ends:
+            return None
+        item = self._next(now)
+        return item if type(item) is not Gap else self._unless_announced(item, now)
 
     async def get(self) -> Item:
         """Return the next item; cancelling loses nothing.
@@ -284,7 +297,7 @@ class Hub:
                 lanes.remove(lane)
                 self._past[lane.key] += lane.dropped
                 self._past_episodes[lane.key] += lane.episodes
-        mailbox.lanes = []
+        mailbox.read([])
         mailbox.end(None)
 
     def publish(self, item: Item, size: int) -> BufferOverflow | None:
@@ -297,21 +310,42 @@ class Hub:
         Returns:
             The error to end the stream with, if a lane says so.
         """
-        key = _KEYS.get(type(item))
+        return self.publish_all((item,), (size,))
+
+    def publish_all(self, items: Sequence[Item], sizes: Sequence[int]) -> BufferOverflow | None:
+        """Hand items of one lane to every consumer of it; never waits.
+
+        Args:
+            items: What arrived, in order.
+            sizes: Bytes that each took on the wire.
+
+        Returns:
+            The error to end the stream with, if a lane says so; it takes nothing more.
+        """
         overflow = None
         now = monotonic()
-        for lane in self._lanes[key]:
-            outcome = lane.put(item, size, now)
-            if outcome is not _TAKEN:
-                if outcome is Put.REFUSED:
-                    overflow = BufferOverflow(key_name(key), len(lane), lane.bytes)
-                if outcome is Put.DROPPED or not lane.episodes:
-                    lane.full()
-                    self._on_drop(lane)
+        for lane in self._lanes[_KEYS.get(type(items[0]))]:
+            if not lane.put_all(items, sizes, now):
+                overflow = self._put_each(lane, zip(items, sizes, strict=True), now) or overflow
             mailbox = lane.mailbox
             if mailbox is not None and mailbox.waits:
                 mailbox.wake()
         return overflow
+
+    def _put_each(
+        self, lane: Lane, items: Iterable[tuple[Item, int]], now: float
+    ) -> BufferOverflow | None:
+        """Add items to a lane that may be full."""
+        for item, size in items:
+            outcome = lane.put(item, size, now)
+            if outcome is Put.TAKEN:
+                continue
+            if outcome is Put.DROPPED or not lane.episodes:
+                lane.full()
+                self._on_drop(lane)
+            if outcome is Put.REFUSED:
+                return BufferOverflow(key_name(lane.key), len(lane), lane.bytes)
+        return None
 
     def _announce(self, gap: Gap) -> None:
         """Tell whoever reads only events of a gap that a consumer of frames met."""

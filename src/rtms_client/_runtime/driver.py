@@ -26,7 +26,7 @@ from rtms_client.events import (
     StreamResumed,
     Unrecognized,
 )
-from rtms_client.exceptions import RTMSError
+from rtms_client.exceptions import BufferOverflow, RTMSError
 from rtms_client.exceptions._base import quoted
 from rtms_client.protocol import Answer, AskRestart, Close, Open, Phase, Send, StreamSession
 from rtms_client.protocol.addresses import origin
@@ -50,15 +50,15 @@ class _Link:
     """Hears from one connection.
 
     Attributes:
-        message_received: Takes one message; keep-alives are answered before this returns.
+        messages_received: Takes messages; keep-alives are answered before this returns.
         ping_received: Takes note of a ping; the timer finds out by itself that there is more time.
         connection_lost: Takes note of the end of the connection.
     """
 
-    __slots__ = ("connection_lost", "message_received", "ping_received")
+    __slots__ = ("connection_lost", "messages_received", "ping_received")
 
     def __init__(self, driver: "Driver", number: int, endpoint: str) -> None:
-        self.message_received = functools.partial(driver.message_received, number, endpoint)
+        self.messages_received = functools.partial(driver.messages_received, number, endpoint)
         self.ping_received = functools.partial(driver.ping_received, number)
         self.connection_lost = functools.partial(driver.connection_lost, number, endpoint)
 
@@ -205,13 +205,22 @@ class Driver:
 
     # --- what happens ----------------------------------------------------------------------------
 
-    def message_received(self, connection: int, endpoint: str, data: bytes) -> None:
-        """Pass a message to the core and carry out what follows."""
+    def messages_received(self, connection: int, endpoint: str, messages: list[bytes]) -> None:
+        """Pass messages to the core and carry out what follows, in order."""
         if self._logs(logging.DEBUG):
-            self._log.debug("< %s %d bytes", endpoint, len(data))
+            for data in messages:
+                self._log.debug("< %s %d bytes", endpoint, len(data))
+        session, now = self._session, self._now()
         try:
-            self._session.receive(connection, data, self._now())
-            self.settle(len(data))
+            while messages:
+                frames, sizes = session.receive_media(connection, messages, now)
+                if frames:
+                    self._overflown(self._hub.publish_all(frames, sizes))
+                    messages = messages[len(frames) :]
+                else:
+                    first, *messages = messages
+                    session.receive(connection, first, now)
+                    self.settle(len(first))
         except Exception as error:  # noqa: BLE001  # a fault of ours must not unwind into the parser
             self._scope.report(error)
 
@@ -271,14 +280,17 @@ class Driver:
             for item in items:
                 if type(item) not in MEDIA_FRAMES:
                     self._note(cast("SessionEvent", item))
-                overflow = self._hub.publish(item, size)
-                if overflow is not None and session.phase is not Phase.CLOSED:
-                    session.abort(overflow)
-                    self._act()
+                self._overflown(self._hub.publish(item, size))
         if session.changed:
             session.changed = False
             self._rearm()
             self._note_phase()
+
+    def _overflown(self, overflow: BufferOverflow | None) -> None:
+        """End the stream if a buffer is full and its policy says so."""
+        if overflow is not None and self._session.phase is not Phase.CLOSED:
+            self._session.abort(overflow)
+            self._act()
 
     def _act(self) -> None:
         actions = self._session.actions.copy()

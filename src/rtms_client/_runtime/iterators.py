@@ -1,6 +1,6 @@
 """Iterators over a mailbox: classes, because an abandoned async generator is finalized late."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Generic, Self, TypeVar, cast
 
 from rtms_client._runtime.buffers import EndOfStream, Hub, Mailbox
@@ -20,11 +20,12 @@ class ItemIterator(Generic[T_co]):
     closed or forgotten gives back what it had not read, if nobody else reads the same medium.
     """
 
-    __slots__ = ("_hub", "_mailbox")
+    __slots__ = ("_hub", "_mailbox", "_take")
 
     def __init__(self, hub: Hub, mailbox: Mailbox) -> None:
         self._hub = hub
         self._mailbox: Mailbox | None = mailbox
+        self._take = cast("Callable[[], T_co | None]", mailbox.take)
 
     def __aiter__(self) -> Self:
         return self
@@ -36,12 +37,12 @@ class ItemIterator(Generic[T_co]):
             RTMSError: The stream ended abnormally.
             InvalidState: Another task is waiting on this iterator, or the stream was not opened.
         """
+        item = self._take()  # nothing is left in a mailbox that was given back
+        if item is not None:
+            return item
         mailbox = self._mailbox
         if mailbox is None:
             raise StopAsyncIteration
-        item = mailbox.take()
-        if item is not None:
-            return cast("T_co", item)
         try:
             return cast("T_co", await self._waited(mailbox))
         except EndOfStream:

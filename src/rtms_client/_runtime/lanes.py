@@ -2,7 +2,8 @@
 
 import enum
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from itertools import repeat
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 import attrs
@@ -122,9 +123,6 @@ class Put(enum.Enum):
     """The buffer is full and its policy is to close the stream."""
 
 
-_TAKEN: Final = Put.TAKEN
-
-
 class Lane:
     """The bounded buffer of one medium of one consumer.
 
@@ -136,6 +134,7 @@ class Lane:
     __slots__ = (
         "_after",
         "_before",
+        "_calm",
         "_cut",
         "_dropping",
         "_held",
@@ -167,6 +166,7 @@ class Lane:
         self._cut: set[UserId | None] = set()  # whose next item is marked as a discontinuity
         self._dropping = False
         self._needs_key_frame = False
+        self._calm = True  # nothing is missing, held or to be marked
 
     @property
     def consumer(self) -> str:
@@ -179,25 +179,24 @@ class Lane:
 
     def put(self, item: Item, size: int, now: float = 0.0) -> Put:
         """Add an item that took so many bytes on the wire."""
-        items, total, limits = self._items, self.bytes + size, self.limits
-        count = len(items) + 1
-        if (  # all but the common case: room for it, and nothing is missing
-            self._held is not None
-            or self._after is not None
-            or self._needs_key_frame
-            or count > limits.max_items
-            or total > limits.max_bytes
-        ):
-            return self._put_with_care(item, size, now)
-        items.append((item, size, now))
+        return Put.TAKEN if self.put_all((item,), (size,), now) else self._put(item, size, now)
+
+    def put_all(self, items: Sequence[Item], sizes: Iterable[int], now: float) -> bool:
+        """Add items, if there is room for all of them and nothing is missing; else do nothing."""
+        count, total = len(self._items) + len(items), self.bytes + sum(sizes)
+        limits = self.limits
+        if not self._calm or count > limits.max_items or total > limits.max_bytes:
+            return False
+        self._items.extend(zip(items, sizes, repeat(now)))
         self.bytes = total
-        if count > self.high_items:  # noqa: PLR1730  # for each item, and max() is slower
+        if count > self.high_items:  # noqa: PLR1730  # for each frame, and max() is slower
             self.high_items = count
         if total > self.high_bytes:  # noqa: PLR1730  # likewise
             self.high_bytes = total
-        return _TAKEN
+        return True
 
-    def _put_with_care(self, item: Item, size: int, now: float) -> Put:
+    def _put(self, item: Item, size: int, now: float) -> Put:
+        self._calm = False
         if self._needs_key_frame and not _starts_anew(item):
             return self._miss(item)
         dropped = Put.TAKEN
@@ -271,18 +270,27 @@ class Lane:
 
     def pop(self, now: float = 0.0) -> Item | None:
         """Remove and return the first item or gap; `None` when there is nothing."""
-        if self._held is None and self._before is None:  # the common case
-            if not self._items:
-                return None
-            item, size, since = self._items.popleft()
-            if self._after is not None and not self._items:
-                self._before, self._after = self._after, None
-        elif self._held is not None:
-            (item, size, since), self._held = self._held, None
-        else:
-            return self._announced(self._take_gap())
-        if now - since > self._longest_s:  # noqa: PLR1730  # likewise
+        if not self._calm:
+            return self._pop(now)
+        if not self._items:
+            return None
+        item, size, since = self._items.popleft()
+        if now - since > self._longest_s:  # noqa: PLR1730  # for each item, and max() is slower
             self._longest_s = now - since
+        self.bytes -= size
+        return item
+
+    def _pop(self, now: float) -> Item | None:
+        if self._held is not None:
+            (item, size, since), self._held = self._held, None
+        elif self._before is not None:
+            return self._announced(self._take_gap())
+        elif self._items:
+            item, size, since = self._take_first()
+        else:
+            self._calm = not (self._cut or self._dropping or self._needs_key_frame)
+            return None
+        self._longest_s = max(self._longest_s, now - since)
         self.bytes -= size
         if self._dropping and self._is_half_empty():
             self._dropping = False  # the consumer caught up: the next drop is a new episode
@@ -304,6 +312,7 @@ class Lane:
 
     def give_back(self, item: Item, now: float) -> None:
         """Put an item that was popped in front of what waits, over the bounds if need be."""
+        self._calm = False
         if self._before is not None:
             self._items.appendleft((self._before.gap(self.key, self.consumer), 0, now))
             self._before = None

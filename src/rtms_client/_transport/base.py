@@ -8,8 +8,8 @@ __all__ = ["Connector", "Receiver", "Transport"]
 class Receiver(Protocol):
     """Who hears from a connection. Called from the event loop, never concurrently."""
 
-    def message_received(self, data: bytes) -> None:
-        """Take one whole message."""
+    def messages_received(self, messages: list[bytes]) -> None:
+        """Take whole messages, in order: all that one read of the network brought."""
         ...
 
     def ping_received(self) -> None:

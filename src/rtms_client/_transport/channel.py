@@ -8,6 +8,7 @@ all connections read into one buffer; asyncio has two large ones for each connec
 
 import asyncio
 import ssl
+import struct
 import sys
 import threading
 from typing import Final, cast
@@ -36,6 +37,7 @@ _RECORD: Final = 16 * 1024  # RFC 8446, section 5.1
 _OWN: Final = sys.platform == "win32"  # where the event loop holds a buffer while it waits
 _WHOLE: Final = frozenset({0x80 | Opcode.TEXT, 0x80 | Opcode.BINARY})  # RFC 6455, section 5.2
 _TWO_BYTES, _EIGHT_BYTES, _MASKED = 126, 127, 128  # what the length may stand for
+_unpack_short: Final = struct.Struct("!H").unpack_from
 _SMALL_HEAD, _MEDIUM_HEAD, _LARGE_HEAD = 2, 4, 10
 
 
@@ -200,18 +202,18 @@ class Channel(asyncio.BufferedProtocol):
     def _decrypt(self, tls: _Tls) -> None:
         """Read what has come as a whole."""
         read, incoming = tls.object.read, tls.incoming
+        records: list[bytes] = []
         try:
-            while incoming.pending:
-                data = read(_RECORD)
-                if not data:  # the end of TLS is that of the connection
-                    self.eof_received()
-                    self._network.close()
-                    break
-                self._read(data)
+            while incoming.pending and (not records or records[-1]):
+                records.append(read(_RECORD))
         except ssl.SSLWantReadError:
             pass
         except ssl.SSLError:
             self._network.abort()  # nothing that follows can be trusted
+        self._read(b"".join(records))
+        if records and not records[-1]:  # the end of TLS is that of the connection
+            self.eof_received()
+            self._network.close()
         if tls.outgoing.pending:
             self._network.write(tls.outgoing.read())
 
@@ -259,7 +261,9 @@ class Channel(asyncio.BufferedProtocol):
             body = at + _SMALL_HEAD
             if length == _TWO_BYTES:
                 body = at + _MEDIUM_HEAD
-                length = int.from_bytes(data[at + _SMALL_HEAD : body])
+                if body > size:
+                    break
+                (length,) = _unpack_short(data, at + _SMALL_HEAD)
             elif length > _TWO_BYTES:
                 body = at + _LARGE_HEAD
                 length = int.from_bytes(data[at + _SMALL_HEAD : body])
@@ -358,9 +362,7 @@ class Channel(asyncio.BufferedProtocol):
             return
         if self._messages:
             messages, self._messages = self._messages, []
-            take = receiver.message_received
-            for message in messages:
-                take(message)
+            receiver.messages_received(messages)
         if not self._reported and self._protocol.state not in ALIVE:
             self._reported = True
             report_end(self._protocol, receiver, network_error)

@@ -33,17 +33,14 @@ class _Connection(ClientConnection):
     def __init__(self, protocol: ClientProtocol, **options: Any) -> None:  # noqa: ANN401  # passed on
         super().__init__(protocol, **options)
         self._receiver: Receiver | None = None
-        self._early: list[bytes] = []
+        self._messages: list[bytes] = []  # at most what one read of the network brought
         self._fragments: bytearray | None = None
         self._lost = False
 
     def start(self, receiver: Receiver) -> None:
         """Begin to deliver; what came before is delivered first."""
-        early, self._early = self._early, []
         self._receiver = receiver
-        for data in early:
-            receiver.message_received(data)
-        self._report_loss("")
+        self._deliver("")
 
     def send_now(self, data: bytes) -> None:
         """Send a text message without waiting."""
@@ -65,41 +62,40 @@ class _Connection(ClientConnection):
             self._receiver.ping_received()
 
     def _frame_received(self, frame: Frame) -> None:
-        """Deliver a message, joined from its fragments; the protocol limits their total size."""
+        """Keep a message, joined from its fragments; the protocol limits their total size."""
         if frame.fin and self._fragments is None:
-            self._deliver(bytes(frame.data))
+            self._messages.append(bytes(frame.data))
             return
         if self._fragments is None:
             self._fragments = bytearray()
         self._fragments += frame.data
         if frame.fin:
-            data, self._fragments = bytes(self._fragments), None
-            self._deliver(data)
-
-    def _deliver(self, data: bytes) -> None:
-        if self._receiver is None:
-            self._early.append(data)  # at most what one read of the socket brought
-        else:
-            self._receiver.message_received(data)
+            self._messages.append(bytes(self._fragments))
+            self._fragments = None
 
     @override
     def data_received(self, data: bytes) -> None:
         super().data_received(data)
         if self.transport.get_write_buffer_size() > WRITE_LIMIT:  # pings that it does not read on
             self.transport.abort()
-        self._report_loss("")
+        self._deliver("")
 
     @override
     def connection_lost(self, exc: Exception | None) -> None:
         super().connection_lost(exc)
-        self._report_loss("" if exc is None else str(exc))
+        self._deliver("" if exc is None else str(exc))
 
-    def _report_loss(self, network_error: str) -> None:
-        """Tell the receiver once, as soon as nothing more can arrive."""
-        if self._lost or self._receiver is None or self.protocol.state in ALIVE:
+    def _deliver(self, network_error: str) -> None:
+        """Pass on what came; then tell, once, that nothing more can."""
+        receiver = self._receiver
+        if receiver is None:
             return
-        self._lost = True
-        report_end(self.protocol, self._receiver, network_error)
+        if self._messages:
+            messages, self._messages = self._messages, []
+            receiver.messages_received(messages)
+        if not self._lost and self.protocol.state not in ALIVE:
+            self._lost = True
+            report_end(self.protocol, receiver, network_error)
 
 
 class _Connect(connect):

@@ -5,8 +5,10 @@ What stands around these, byte for byte, is the *shape* of a message. A shape th
 by the full parser, and looked up from then on. Whatever is unusual takes the full way each time.
 """
 
+import functools
+import struct
 from collections.abc import Callable, Mapping
-from typing import Final, TypeAlias, TypeVar, cast
+from typing import Any, Final, TypeAlias, TypeVar, cast
 
 from rtms_client._wire import fields as f
 from rtms_client._wire.blanks import blank_of
@@ -84,6 +86,17 @@ class _Shape:
         return cast("CommonFrame", blank)
 
 
+_Layout: TypeAlias = tuple[Callable[[bytes], tuple[Any, ...]], _Text, int, _Shape]
+"""Takes a message apart, with what stands around payload and time stamp, the size of the payload,
+and the shape."""
+
+
+@functools.lru_cache(_LIMIT)
+def _unpacker(widths: tuple[int, ...]) -> Callable[[bytes], tuple[Any, ...]]:
+    """Make a function that cuts bytes into pieces of these sizes, all at once."""
+    return struct.Struct("".join(f"{width}s" for width in widths)).unpack
+
+
 class Shapes:
     """Reads messages by their shapes.
 
@@ -92,16 +105,16 @@ class Shapes:
         decode: Decodes base64; raises `ValueError` where anything is wrong with it.
     """
 
-    __slots__ = ("_codec", "_decode", "_newest", "_shapes", "_texts")
+    __slots__ = ("_codec", "_decode", "_layouts", "_shapes", "_texts")
 
     def __init__(self, codec: Codec, decode: Callable[[bytes], bytes]) -> None:
         self._codec = codec
         self._decode = decode
-        self._newest: tuple[bytes, bytes, bytes, int, _Shape] | None = None
-        """The text, size and shape of the message before, which the next one is likely to have."""
         self._shapes: dict[_Key, _Shape | None] = {}
         self._texts: dict[_Text, tuple[int, _Shape | None]] = {}
         """Shapes by a key that is quicker to make, with the size of the payload."""
+        self._layouts: dict[int, _Layout] = {}
+        """The one that came last for each size of a message: the next one is likely to have it."""
 
     def read(
         self, message: bytes, sequence: int, formats: Mapping[MediaType, Format]
@@ -117,27 +130,19 @@ class Shapes:
             The medium, and the frame that the full parser would make; `None` to ask the full
             parser.
         """
-        newest = self._newest
-        if newest is None:
+        layout = self._layouts.get(len(message))
+        if layout is None:
             return self._search(message, sequence, formats)
-        before, middle, after, size, shape = newest
-        mark = len(message) - len(after) - _DIGITS
-        start, end = len(before), mark - len(middle)
-        digits = message[mark : mark + _DIGITS]
-        if not (
-            message[end:mark] == middle
-            and digits.isdigit()
-            and message.startswith(before)
-            and message.endswith(after)
-            and start <= end
-        ):
+        unpack, text, size, shape = layout
+        before, payload, middle, digits, after = unpack(message)
+        if (before, middle, after) != text or not digits.isdigit():
             return self._search(message, sequence, formats)
         try:
-            data = self._decode(message[start:end])
+            data = self._decode(payload)
         except ValueError:
             return None
-        timestamp_ms = int(digits)
         granted = formats.get(shape.medium)
+        timestamp_ms = int(digits)
         if timestamp_ms < _EARLIEST or granted is None or len(data) != size:
             return self._search(message, sequence, formats)
         return shape.medium, shape.frame(sequence, timestamp_ms, data, granted)
@@ -175,7 +180,9 @@ class Shapes:
         granted = formats.get(shape.medium)
         if granted is None:
             return None
-        self._newest = *text, len(data), shape
+        if found is not None:  # sizes that come once are not worth it
+            widths = start, end - start, mark - end, _DIGITS, len(text[2])
+            _keep(self._layouts, len(message), (_unpacker(widths), text, len(data), shape))
         return shape.medium, shape.frame(sequence, timestamp_ms, data, granted)
 
     def _look_up(self, text: _Text, size: int) -> _Shape | None:

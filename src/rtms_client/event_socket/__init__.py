@@ -56,9 +56,10 @@ class _Ear:
     def ping_received(self) -> None:
         """Let pings count for nothing; heartbeats are messages here."""
 
-    def message_received(self, data: bytes) -> None:
-        """Take one message."""
-        self._socket._received(self._number, data)  # noqa: SLF001  # its other half  # pyright: ignore[reportPrivateUsage]
+    def messages_received(self, messages: list[bytes]) -> None:
+        """Take messages."""
+        for data in messages:
+            self._socket._received(self._number, data)  # noqa: SLF001  # its other half  # pyright: ignore[reportPrivateUsage]
 
     def connection_lost(self, code: int, reason: str) -> None:  # noqa: ARG002  # see below
         """Take note of the end; the reason is left out, for it may repeat the URL."""

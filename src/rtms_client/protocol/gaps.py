@@ -5,8 +5,10 @@ that came to the first one after the interruption, and may hold less than that, 
 are taken to go on in the order of time, whether or not they send again what was missed.
 """
 
+from collections.abc import Iterable
 from typing import Final
 
+from rtms_client._wire.shapes import CommonFrame
 from rtms_client.enums import MediaType
 from rtms_client.events import Gap, GapCause
 from rtms_client.frames import AudioFrame, MediaFrame, UserId
@@ -22,43 +24,54 @@ class Gaps:
 
     Args:
         medium: The medium.
+
+    Attributes:
+        interrupted: Whether there may be a gap in front of the next frame.
     """
 
-    __slots__ = ("_interrupted", "_last", "_medium")
+    __slots__ = ("_last", "_medium", "interrupted")
 
     def __init__(self, medium: MediaType) -> None:
         self._medium = medium
         self._last: dict[UserId | None, int] = {}
         """Last time stamp by user."""
-        self._interrupted = False
+        self.interrupted: bool = False
 
     def interrupt(self) -> None:
         """Take note that the connection broke."""
-        self._interrupted = True
+        self.interrupted = True
 
     def take(self, frame: MediaFrame) -> Gap | None:
         """Take note of a frame; return the gap in front of it, if there may be one."""
-        gap = self._before(frame) if self._interrupted else None
-        user: UserId | None = getattr(frame, "user_id", None)
-        known = self._last.get(user)
-        if known is None:
-            self._last[user] = max(frame.timestamp_ms, 0)
-            if len(self._last) > _USERS:
-                del self._last[next(iter(self._last))]
-        elif frame.timestamp_ms > known:
-            self._last[user] = frame.timestamp_ms
+        gap = self._before(frame) if self.interrupted else None
+        self._note(getattr(frame, "user_id", None), frame.timestamp_ms)
         return gap
+
+    def follow(self, frames: Iterable[CommonFrame]) -> None:
+        """Take note of frames that nothing can be missing in front of."""
+        last = self._last
+        for frame in frames:
+            user, timestamp = frame.user_id, frame.timestamp_ms
+            if user not in last:
+                self._note(user, timestamp)
+            elif timestamp > last[user]:
+                last[user] = timestamp
+
+    def _note(self, user: UserId | None, timestamp: int) -> None:
+        self._last[user] = max(timestamp, self._last.get(user, 0))
+        if len(self._last) > _USERS:
+            del self._last[next(iter(self._last))]
 
     def unfinished(self) -> Gap | None:
         """Return the gap of an interruption that nothing followed, once."""
-        gap = self._gap(None) if self._interrupted else None
-        self._interrupted = False  # what is late all the same lies inside this gap
+        gap = self._gap(None) if self.interrupted else None
+        self.interrupted = False  # what is late all the same lies inside this gap
         return gap
 
     def _before(self, frame: MediaFrame) -> Gap | None:
         """Return the gap in front of the first frame after an interruption."""
         gap = self._gap(frame.timestamp_ms)
-        self._interrupted = False
+        self.interrupted = False
         if isinstance(frame, AudioFrame) and gap.from_ms is not None:  # only audio has a fixed step
             follows = frame.timestamp_ms <= gap.from_ms + max(frame.format.send_rate_ms, 1)
             return None if follows else gap

@@ -10,7 +10,7 @@ from rtms_client._wire import inbound
 from rtms_client._wire.cipher import PayloadCipher
 from rtms_client._wire.codec import Message
 from rtms_client._wire.media import MEDIA_OF_MESSAGE, Format, granted_format, media_frame
-from rtms_client._wire.shapes import Shapes
+from rtms_client._wire.shapes import CommonFrame, Shapes
 from rtms_client.config import differences
 from rtms_client.enums import MediaType, MessageType, Product
 from rtms_client.exceptions import HandshakeRejected, RTMSError
@@ -105,26 +105,46 @@ class Intake:
         flaws = self.statistics.flaws
         self._take(medium, media_frame(kind, message, self.number(), granted, flaws))
 
-    def common_media(self, data: bytes, carried: MediaType | None) -> bool:
-        """Take a message, if it is a common one of audio, video or share.
+    def common_media(
+        self, messages: Iterable[bytes], carried: MediaType | None
+    ) -> tuple[list[CommonFrame], list[int]]:
+        """Take messages as long as they are new common ones of audio, video or share.
 
         Args:
-            data: The message.
+            messages: The messages, in order.
             carried: What the connection carries: a medium, `MediaType.ALL`, or nothing.
 
         Returns:
-            Whether it was taken; if not, nothing happened, and the message must be read in full.
+            The frames of the first messages, one for each, all of one medium and with no gap in
+            front, and the sizes of these messages; what follows must be read in full.
         """
+        frames: list[CommonFrame] = []
+        sizes: list[int] = []
         if self._shapes is None or carried is None:
-            return False
-        found = self._shapes.read(data, self._sequence + 1, self.formats)
-        if found is None:
-            return False
-        medium, frame = found
-        if carried is not medium and carried is not MediaType.ALL:
-            return False
-        self._take(medium, frame)
-        return True
+            return frames, sizes
+        read, formats, medium = self._shapes.read, self.formats, carried
+        sequence = self._sequence
+        for message in messages:
+            found = read(message, sequence + 1, formats)
+            if found is None:
+                break
+            kind, frame = found
+            if kind is not medium:
+                if frames or carried is not MediaType.ALL:
+                    break
+                medium = kind
+            if self._gaps[medium].interrupted or not self._seen[medium].add(frame):
+                break
+            sequence += 1
+            frames.append(frame)
+            sizes.append(len(message))
+        if frames:
+            self._sequence = sequence
+            self._gaps[medium].follow(frames)
+            self.statistics.frames[medium] += len(frames)
+            self.statistics.messages += len(frames)
+            self.statistics.bytes += sum(sizes)
+        return frames, sizes
 
     def _take(self, medium: MediaType, frame: MediaFrame) -> None:
         """Take a frame, unless it came before, and the gap in front of it."""

@@ -5,7 +5,7 @@ answers with actions for the shell, items for the application, its next deadline
 outcome. A whole stream, reconnects included, replays from a list of (time, input).
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Final, TypeAlias
 
 import attrs
@@ -15,6 +15,7 @@ from rtms_client._wire import inbound, outbound
 from rtms_client._wire.cipher import PayloadCipher
 from rtms_client._wire.codec import Codec, Message
 from rtms_client._wire.media import MEDIA_OF_MESSAGE
+from rtms_client._wire.shapes import CommonFrame
 from rtms_client.config import StreamInfo
 from rtms_client.enums import MessageType, StatusCode, StopReason, StreamState
 from rtms_client.exceptions import (
@@ -258,12 +259,8 @@ class StreamSession(SessionSteps):
         if link is None:
             return
         link.heard = now
-        statistics = self.intake.statistics
-        statistics.messages += 1
-        statistics.bytes += len(data)
-        calm = link.machine.state is LinkState.READY and not self._recoveries
-        if calm and self.intake.common_media(data, link.media):
-            return
+        self.intake.statistics.messages += 1
+        self.intake.statistics.bytes += len(data)
         message: Message | None = None
         kind: MessageType | None = None
         try:
@@ -276,6 +273,26 @@ class StreamSession(SessionSteps):
             self.intake.unrecognized(str(error), data if message is None else message, kind)
         except RecursionError:  # what was shallow enough to be read may be too deep to be used
             self.intake.unrecognized("expected JSON that is not nested so deeply", data, kind)
+
+    def receive_media(
+        self, connection: int, messages: Sequence[bytes], now: float
+    ) -> tuple[list[CommonFrame], list[int]]:
+        """Take messages as long as they are common ones of one medium: a short way of `receive`.
+
+        Args:
+            connection: Where they came.
+            messages: The messages, in order.
+            now: The present time.
+
+        Returns:
+            The frames of the first messages, one for each, instead of items, and the sizes of these
+            messages; whatever follows is for `receive`.
+        """
+        link = self._connections.get(connection)
+        if link is None or link.machine.state is not LinkState.READY or self._recoveries:
+            return [], []
+        link.heard = now
+        return self.intake.common_media(messages, link.media)
 
     def heard(self, connection: int, now: float) -> None:
         """Take note of a sign of life that is no message: a ping."""

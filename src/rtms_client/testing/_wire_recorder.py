@@ -4,7 +4,7 @@ import contextlib
 import json
 import logging
 import time
-from collections.abc import Callable, Generator, Iterable, Mapping
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Literal
@@ -13,6 +13,7 @@ import attrs
 from typing_extensions import override
 
 from rtms_client._wire.codec import JsonCodec
+from rtms_client._wire.shapes import CommonFrame
 from rtms_client.config import StreamInfo
 from rtms_client.enums import StopReason
 from rtms_client.exceptions import RemoteProtocolError, RTMSError
@@ -427,6 +428,12 @@ class _RecordedSession(StreamSession):
         facts = {**self._link(connection), **self._journal.message(data)}
         with self._journal.input(self, "message", now, **facts):
             super().receive(connection, data, now)
+
+    @override
+    def receive_media(
+        self, connection: int, messages: Sequence[bytes], now: float
+    ) -> tuple[list[CommonFrame], list[int]]:
+        return [], []  # each message is an input of its own
 
     @override
     def lost(self, connection: int, code: int, reason: str, now: float) -> None:

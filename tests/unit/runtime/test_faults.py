@@ -118,7 +118,7 @@ async def test_fault_in_a_message(make: Made, faults: Faults) -> None:
     make(wire)
     await wire.started.wait()
     assert wire.receiver is not None
-    wire.receiver.message_received(b'{"msg_type":2,"status_code":3}')
+    wire.receiver.messages_received([b'{"msg_type":2,"status_code":3}'])
     assert [type(fault) for fault in faults.reported] == [LookupError]
 
 

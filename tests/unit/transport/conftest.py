@@ -124,10 +124,11 @@ class Ear:
         """Count a sign of life."""
         self.pings += 1
 
-    def message_received(self, data: bytes) -> None:
-        """Note a message."""
+    def messages_received(self, messages: list[bytes]) -> None:
+        """Note messages."""
+        assert messages, "nothing is no news"
         assert not self.lost, "nothing follows the end"
-        self.heard.append(data)
+        self.heard += messages
 
     def connection_lost(self, code: int, reason: str) -> None:
         """Note the end."""
