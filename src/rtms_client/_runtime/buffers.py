@@ -165,7 +165,21 @@ class Mailbox:
         while (item := self.pop(now)) is None:
             if self.ended:
                 raise EndOfStream if self._error is None else _fresh(self._error)
-            await self._wait()
+            if self._waiter is not None:
+                raise InvalidState(
+                    "wait for an item twice at the same time",
+                    f"{self.consumer} is waiting",
+                    "make an iterator for each task",
+                )
+            self._waiter = asyncio.get_running_loop().create_future()
+            self.waits = True
+            try:
+                await self._waiter
+            finally:
+                self._waiter = None
+                self.waits = False
+            now = monotonic()
+            self._turn_ends = now + _TURN_S
         return item
 
     def batch(self, *items: Item) -> list[Item]:
@@ -201,22 +215,6 @@ class Mailbox:
         """
         if self.ended and self._error is not None:
             raise _fresh(self._error)
-
-    async def _wait(self) -> None:
-        if self._waiter is not None:
-            raise InvalidState(
-                "wait for an item twice at the same time",
-                f"{self.consumer} is waiting",
-                "make an iterator for each task",
-            )
-        self._waiter = asyncio.get_running_loop().create_future()
-        self.waits = True
-        try:
-            await self._waiter
-        finally:
-            self._waiter = None
-            self.waits = False
-        self._turn_ends = monotonic() + _TURN_S
 
     def wake(self) -> None:
         """Let the consumer look again."""

@@ -43,8 +43,9 @@ class ItemIterator(Generic[T_co]):
         mailbox = self._mailbox
         if mailbox is None:
             raise StopAsyncIteration
+        self._check(mailbox)
         try:
-            return cast("T_co", await self._waited(mailbox))
+            return cast("T_co", await mailbox.get())
         except EndOfStream:
             raise StopAsyncIteration from None
 
@@ -63,25 +64,23 @@ class ItemIterator(Generic[T_co]):
         mailbox = self._mailbox
         if mailbox is None:
             return []
+        self._check(mailbox)
         try:
-            first = await self._waited(mailbox)
+            first = await mailbox.get()
         except EndOfStream:
             return []
         return cast("list[T_co]", mailbox.batch(first))
 
-    async def _waited(self, mailbox: Mailbox) -> Item:
-        """Wait for the next item.
+    def _check(self, mailbox: Mailbox) -> None:
+        """Refuse to wait for what cannot come.
 
         Raises:
-            EndOfStream: The stream ended normally.
-            RTMSError: It ended abnormally.
-            InvalidState: Another task is waiting on this iterator, or the stream was not opened.
+            InvalidState: The stream was not opened.
         """
         if not (self._hub.opened or mailbox.ended or mailbox.holds_anything()):
             raise InvalidState(
                 "wait for an item", "IDLE", "open the stream first: `async with client.stream(...)`"
             )
-        return await mailbox.get()
 
     def take(self) -> list[T_co]:
         """Return what waits, like `batch`, but without waiting.

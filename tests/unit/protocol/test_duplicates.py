@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import sys
 
 import pytest
@@ -180,6 +181,17 @@ def test_pictures(kind: type[VideoFrame | ShareFrame]) -> None:
     assert seen.add(picture(40, b"a", 2))
     assert seen.add(picture(80, b"a", 1))
     assert not seen.add(picture(40, b"a", 1))
+
+
+@pytest.mark.parametrize("size", [1023, 1024, 20_000, 1_000_000])
+def test_pictures_of_one_time(size: int) -> None:
+    """Pictures of the same user, time and size are told apart by what is in them."""
+    seen, dice = Seen(), random.Random(size)
+    pictures = [
+        VideoFrame(timestamp_ms=40, data=dice.randbytes(size), user_id=1, format=VideoParams())
+        for _ in range(4)
+    ]
+    assert [seen.add(picture) for picture in pictures * 2] == [True] * 4 + [False] * 4
 
 
 def test_transcript() -> None:
