@@ -57,6 +57,10 @@ class EndOfStream(Exception):
     """Everything was delivered and nothing will follow."""
 
 
+def _pop_nothing(_: float) -> None:
+    """Return nothing; a mailbox that was given back must not refer to itself."""
+
+
 class Mailbox:
     """What one consumer reads: one or several lanes, merged in the order of arrival.
 
@@ -90,6 +94,7 @@ class Mailbox:
     ) -> None:
         self.consumer: str = consumer
         self.lanes: list[Lane]
+        self._next: Callable[[float], Item | None]
         self._announce = announce
         self.ended: bool = False
         self.thread_ident: int | None = None
@@ -105,7 +110,13 @@ class Mailbox:
     def read(self, lanes: list[Lane]) -> None:
         """Take items from these lanes from now on."""
         self.lanes = lanes
-        self._next = lanes[0].pop if len(lanes) == 1 else self._pop_first
+        match lanes:
+            case []:
+                self._next = _pop_nothing
+            case [lane]:
+                self._next = lane.pop
+            case _:
+                self._next = self._pop_first
 
     def pop(self, now: float = 0.0) -> Item | None:
         """Remove and return the item that arrived first; `None` when there is nothing."""

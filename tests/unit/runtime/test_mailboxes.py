@@ -63,6 +63,11 @@ class Bench:
         return self.hub.subscribe("merged", self.hub.keys())
 
 
+def mailboxes() -> int:
+    """Count the mailboxes that there are."""
+    return sum(type(thing) is Mailbox for thing in gc.get_objects())
+
+
 def sequences(mailbox: Mailbox) -> list[int]:
     """Take everything and give the sequence numbers."""
     return [item.sequence for item in take(mailbox)]
@@ -414,3 +419,17 @@ def test_forgotten_iterator() -> None:
     gc.collect()
     assert [one.consumer for one in bench.hub.statistics()] == ["nobody"] * 3
     assert sequences(bench.hub.subscribe("next", [AUDIO])) == [1]
+
+
+async def test_given_back_is_gone() -> None:
+    """Nothing is left of a mailbox that was given back, without help of the garbage collector."""
+    bench = Bench()
+    gc.collect()
+    before = mailboxes()
+    gc.disable()
+    try:
+        for keys in ((), (AUDIO,), (AUDIO, None)):
+            bench.hub.release(bench.hub.subscribe("short", keys))
+        assert mailboxes() == before
+    finally:
+        gc.enable()
