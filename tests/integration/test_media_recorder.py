@@ -1,7 +1,9 @@
 """A recorder on a live stream."""
 
 import asyncio
+import errno
 import io
+import itertools
 import wave
 from pathlib import Path
 
@@ -80,3 +82,21 @@ async def test_an_abnormal_end(tmp_path: Path) -> None:
             with pytest.raises(StreamStopped):
                 await task
     assert length_ms(tmp_path / "audio.wav") == 100
+
+
+async def test_a_time_out_of_the_disk(tmp_path: Path) -> None:
+    """A file system on a network may time out; that is an error, not a pause of the stream."""
+    calls = itertools.count()
+
+    def now_ms() -> int:
+        if next(calls) == 2:
+            raise TimeoutError(errno.ETIMEDOUT, "timed out")
+        return 0
+
+    async with (
+        FakeRTMSServer(tone_meeting(seconds=0.1)) as server,
+        joined(server, audio=AudioParams()) as stream,
+    ):
+        recorder = Recorder(tmp_path, now_ms=now_ms)
+        with recorder, pytest.raises(TimeoutError, match="timed out"):
+            await recorder.record(stream)

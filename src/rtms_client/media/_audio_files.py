@@ -1,5 +1,7 @@
 """Audio as files: one for each speaker, and one with everybody, all on the clock of the session."""
 
+import contextlib
+import itertools
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
@@ -19,6 +21,7 @@ from ._wav import WavFile
 __all__ = ["AudioFiles"]
 
 _MAX_SPEAKERS: Final = 200  # open files
+_MAX_VOICES: Final = 2000  # in the mix; a server that makes up ids must not fill the memory
 
 
 @attrs.define
@@ -72,6 +75,8 @@ class AudioFiles:
         if (mixed.rate_hz, mixed.channels) != (rate_hz, channels):
             return self._leave_out("audio packets after a change of the format")
         voice = self._voice(frame, mixed)
+        if voice is None:
+            return self._leave_out("audio packets of too many speakers")
         data = voice.decoder.decode(frame)
         if data is None:
             return self._leave_out(f"audio packets in {sound.codec.name} that cannot be decoded")
@@ -81,10 +86,11 @@ class AudioFiles:
                 voice.file.write(position, piece)
         return (voice.file or mixed).path.name
 
-    def _voice(self, frame: AudioFrame, mixed: WavFile) -> _Voice:
+    def _voice(self, frame: AudioFrame, mixed: WavFile) -> _Voice | None:
+        """Return what is known of a speaker; `None` when there are too many."""
         key = speaker_key(frame)
         known = self._voices.get(key)
-        if known is None:
+        if known is None and len(self._voices) < _MAX_VOICES:
             own = None
             if key is not None and len(self._names) < _MAX_SPEAKERS:
                 path = self._path(frame)
@@ -99,9 +105,9 @@ class AudioFiles:
         number = slug(str(frame.user_id or frame.channel_id or ""))
         name = slug(frame.user_name or "") or f"user-{number}"
         taken = {path.name for path in self._names}
-        candidates = (name, f"{name}-{number}", f"{name}-{number}-{len(taken)}")
-        free = (f"audio-{stem}.wav" for stem in candidates if f"audio-{stem}.wav" not in taken)
-        return self._folder / next(free)
+        more = (f"{name}-{number}-{count}" for count in itertools.count(len(taken)))
+        files = (f"audio-{stem}.wav" for stem in itertools.chain((name, f"{name}-{number}"), more))
+        return self._folder / next(file for file in files if file not in taken)
 
     def _leave_out(self, problem: str) -> str | None:
         """Remember why a packet is not written; returns that there is no file."""
@@ -129,8 +135,9 @@ class AudioFiles:
 
     def close(self) -> None:
         """Complete the files; may be called more than once."""
-        for wav in self._wavs():
-            wav.close()
+        with contextlib.ExitStack() as closing:  # each one, whatever happens to the others
+            for wav in self._wavs():
+                closing.callback(wav.close)
 
     def files(self) -> list[RecordedFile]:
         """Return what was written."""

@@ -2,6 +2,7 @@
 
 import bisect
 import json
+import math
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Final, TypeAlias
@@ -12,6 +13,7 @@ from rtms_client.enums import DataAttribute, Language
 from rtms_client.exceptions import InvalidParameters
 from rtms_client.frames import TranscriptSegment, UserId
 
+from ._files import write_all
 from ._text import clean
 
 __all__ = ["CaptionFile", "Cue", "LiveCaptions", "caption_format"]
@@ -20,6 +22,7 @@ _OPEN_CUES: Final = 64
 _REMEMBERED: Final = 4096
 _MIN_MS, _MAX_MS, _CHARACTER_MS = 1000, 7000, 60
 _MAX_JOINED_MS: Final = 10_000
+_VTT_HEAD: Final = b"WEBVTT\n\n"
 _Key: TypeAlias = tuple[str | None, UserId | None, int]
 
 
@@ -220,7 +223,8 @@ class CaptionFile:
         self._tail = b""
         self._file = self.path.open("wb", buffering=0)
         if self._render is _vtt:
-            self._settled = self._file.write(b"WEBVTT\n\n")
+            write_all(self._file, _VTT_HEAD)
+            self._settled = len(_VTT_HEAD)
 
     @property
     def count(self) -> int:
@@ -271,12 +275,13 @@ class CaptionFile:
         A shorter text is filled up with line ends before the file is cut, so that no moment leaves
         half a cue behind.
         """
-        old, self._tail = self._tail, tail
+        old = self._tail
         same = len(old) if tail.startswith(old) else 0
         self._file.seek(self._settled + same)
-        self._file.write(tail[same:].ljust(len(old) - same, b"\n"))
+        write_all(self._file, tail[same:].ljust(len(old) - same, b"\n"))
         if len(tail) < len(old):
             self._file.truncate(self._settled + len(tail))
+        self._tail = tail
 
 
 class LiveCaptions:
@@ -289,14 +294,14 @@ class LiveCaptions:
             `None` takes the time stamp of the first segment.
 
     Raises:
-        InvalidParameters: The time is not positive.
+        InvalidParameters: The time is not positive, or not finite.
     """
 
     def __init__(
         self, seconds: float = 10, *, join_pause_ms: int | None = None, start_ms: int | None = None
     ) -> None:
-        if seconds <= 0:
-            raise InvalidParameters("seconds", f"got {seconds}", "use a positive number")
+        if not 0 < seconds < math.inf:
+            raise InvalidParameters("seconds", f"got {seconds}", "use a positive, finite number")
         self._window_ms = int(seconds * 1000)
         self._pause_ms, self._start_ms = join_pause_ms, start_ms
         self._cues = _Cues()

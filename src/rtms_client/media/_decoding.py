@@ -1,12 +1,15 @@
 """From coded audio to samples."""
 
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from rtms_client.enums import ContentType, MediaCodec
 from rtms_client.frames import AudioFrame
 
 from ._extras import load
+
+if TYPE_CHECKING:
+    from rtms_client.config import AudioFormat
 
 __all__ = ["AudioDecoder"]
 
@@ -34,7 +37,7 @@ class AudioDecoder:
     def __init__(self) -> None:
         self._codec: Any = None
         self._resampler: Any = None
-        self._kind: MediaCodec | None = None
+        self._format: AudioFormat | None = None
 
     def decode(self, frame: AudioFrame) -> bytes | None:
         """Return the samples of a packet; `None` when it cannot be decoded.
@@ -49,13 +52,16 @@ class AudioDecoder:
         if name is None:
             return None
         av = load("av", f"decoding {codec.name}", "av")
-        if self._kind != codec or frame.discontinuity:
+        payload = _payload(frame)
+        if not payload:  # which a decoder would take for the end of everything
+            return b""
+        if self._format != frame.format or frame.discontinuity:
             layout = "stereo" if frame.format.channels > 1 else "mono"
-            self._kind, self._codec = codec, av.CodecContext.create(name, "r")
+            self._format, self._codec = frame.format, av.CodecContext.create(name, "r")
             self._codec.sample_rate, self._codec.layout = frame.format.sample_rate_hz, layout
             self._resampler = av.AudioResampler("s16", layout, frame.format.sample_rate_hz)
         try:
-            decoded = self._codec.decode(av.Packet(_payload(frame)))
+            decoded = self._codec.decode(av.Packet(payload))
             ready = [out for one in decoded for out in self._resampler.resample(one)]
         except av.FFmpegError:
             return None

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Sequence
+from io import FileIO
 from pathlib import Path
 from typing import Final
 
@@ -9,7 +10,7 @@ import attrs
 
 from rtms_client.exceptions import InvalidParameters
 
-__all__ = ["RECORDING_FILE", "SESSION_FILE", "RecordedFile", "clear_folder"]
+__all__ = ["RECORDING_FILE", "SESSION_FILE", "RecordedFile", "clear_folder", "delete", "write_all"]
 
 SESSION_FILE: Final = "session.jsonl"
 RECORDING_FILE: Final = re.compile(
@@ -51,3 +52,13 @@ def delete(paths: Sequence[Path]) -> None:
     """Delete files, those that are gone already included."""
     for path in paths:
         path.unlink(missing_ok=True)
+
+
+def write_all(file: FileIO, data: bytes) -> None:
+    """Write to a file without buffer; a disk that gets full takes a part before it refuses.
+
+    Raises:
+        OSError: The file cannot be written.
+    """
+    while data:
+        data = data[file.write(data) :]

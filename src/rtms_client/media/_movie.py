@@ -39,6 +39,8 @@ _STILLS: Final = {"mjpeg": ("mjpeg", "yuvj420p"), "png_pipe": ("png", "rgb24")}
 """Encoder and format of its pictures, by reader."""
 _MS: Final = Fraction(1, 1000)
 _CHUNK_MS: Final = 100
+_PICTURE_MS: Final = 40
+"""For the last one, as the next one ends all others; what pictures say of it may be anything."""
 _BLACK_EVERY_MS: Final = 1000
 _MAX_SOURCES: Final = 1000
 _MAX_PENDING_BYTES: Final = 64 * 1024 * 1024
@@ -121,7 +123,7 @@ class Movie:
 
     def _add_pictures(self, first: bytes) -> Any:  # noqa: ANN401  # of PyAV
         if self._reader == _H264:  # both parameter sets go to the head of the file
-            first = parameter_sets(black_picture(*self._size)) + first
+            first = black_picture(*self._size) + first
         with self._av.open(io.BytesIO(first), format=self._reader) as sample:
             track = self._container.add_stream_from_template(sample.streams.video[0])
         track.time_base = _MS
@@ -228,7 +230,7 @@ class Movie:
         packet = self._av.Packet(data)
         packet.stream, packet.time_base = self._pictures, _MS
         packet.pts = packet.dts = self._shown_ms
-        packet.is_keyframe = is_key
+        packet.is_keyframe, packet.duration = is_key, _PICTURE_MS
         self._container.mux(packet)
 
     def _sound(self, until_ms: int) -> None:
@@ -254,10 +256,13 @@ class Movie:
         Args:
             length_ms: Length of the session, in milliseconds.
         """
-        self.advance(max([length_ms, *(picture.at_ms for picture in self._pending)]))
-        if self._audio is not None:
-            rest = length_ms * self._audio.rate_hz // 1000 - self._heard
-            if rest > 0:
-                self._hear(self._audio, rest)
-            self._container.mux(self._sounds.encode(None))
-        self._container.close()
+        try:
+            self.advance(max([length_ms, *(picture.at_ms for picture in self._pending)]))
+            if self._audio is not None:
+                rest = length_ms * self._audio.rate_hz // 1000 - self._heard
+                if rest > 0:
+                    self._hear(self._audio, rest)
+                self._container.mux(self._sounds.encode(None))
+        finally:
+            if self._container is not None:
+                self._container.close()

@@ -1,5 +1,6 @@
 """The movies of a recording, of camera and screen, written as far as their sound is certain."""
 
+import contextlib
 from collections import deque
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -165,8 +166,9 @@ class Movies:
 
     def close(self, length_ms: int) -> None:
         """Complete the files."""
-        for movie in self._movies():
-            movie.close(length_ms)
+        with contextlib.ExitStack() as closing:  # each one, whatever happens to the other
+            for movie in self._movies():
+                closing.callback(movie.close, length_ms)
 
     def _movies(self) -> Iterator[Movie]:
         for shown in self._shown.values():

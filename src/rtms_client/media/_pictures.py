@@ -35,7 +35,7 @@ class PictureWriter:
         self._folder, self._stem = folder, stem
         self._file: BinaryIO | None = None
         self._gate = KeyFrameGate()
-        self._last = b""
+        self._last: bytes | None = None
         self._last_name = ""
 
     @property
@@ -66,11 +66,13 @@ class PictureWriter:
 
     def stills(self) -> list[Path]:
         """Return the stills that were written, the oldest first."""
-        return sorted(
+        found = (
             path
             for path in self._folder.glob(f"{self._stem}-*")
             if self.count and RECORDING_FILE.fullmatch(path.name)
         )
+        # Numbers have three digits or more; those with more are later.
+        return sorted(found, key=lambda path: (len(path.name), path.name))
 
     def flush(self) -> None:
         """Hand everything to the operating system."""

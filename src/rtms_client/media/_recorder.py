@@ -135,11 +135,14 @@ class Recorder:
         async with aiter(stream) as items:
             while not ended:
                 # Reading may be cancelled without loss, so one time-out serves many items.
-                with contextlib.suppress(TimeoutError):
+                try:
                     async with asyncio.timeout(_TICK_S):
                         async for item in items:
                             self.write(item)
                         ended = True
+                except TimeoutError as error:
+                    if error.errno is not None:  # of a file on a network, not of the tick
+                        raise
                 self.flush()
         self.revoked |= stream.stop_reason == StopReason.STREAM_REVOKED
 
@@ -205,17 +208,20 @@ class Recorder:
         Raises:
             OSError: A file cannot be written.
         """
-        if not self._lines.closed:
-            length_ms = max(length_ms, self.clock.length_ms)
-            length_ms = self._audio.pad(length_ms)
-            if self._movies is not None:
-                self._movies.close(length_ms)
-        self._audio.close()
-        self._lines.close()
-        self._video.close()
-        self._share.close()
-        for captions in self._captions:
-            captions.close()
+        with contextlib.ExitStack() as closing:  # each file, whatever happens to the others
+            for captions in self._captions:
+                closing.callback(captions.close)
+            closing.callback(self._share.close)
+            closing.callback(self._video.close)
+            closing.callback(self._lines.close)
+            closing.callback(self._audio.close)
+            if not self._lines.closed:
+                length_ms = max(length_ms, self.clock.length_ms)
+                try:
+                    length_ms = self._audio.pad(length_ms)
+                finally:
+                    if self._movies is not None:
+                        self._movies.close(length_ms)
 
     def discard(self) -> None:
         """Delete everything that was recorded, and the folder if nothing else is in it.
@@ -227,7 +233,8 @@ class Recorder:
         """
         files = [file.path for file in self.files()]
         files += [*self._video.stills(), *self._share.stills()]
-        self.close()
+        with contextlib.suppress(OSError):  # what cannot be completed can be deleted all the same
+            self.close()
         delete(files)
         with contextlib.suppress(OSError):
             self.folder.rmdir()

@@ -59,8 +59,9 @@ class VideoDecoder:
             return []
         kind = frame.format.codec
         name = _DECODERS.get(kind)
-        if name is None:
+        if name is None or not frame.data:  # no data would end the decoder
             self.failed += 1
+            self._gate.close()
             return []
         if kind != self._kind or frame.user_id != self._source or frame.discontinuity:
             self._kind, self._source = kind, frame.user_id

@@ -12,6 +12,8 @@ from operator import add
 from pathlib import Path
 from typing import Final
 
+from ._files import write_all
+
 __all__ = ["WavFile", "add_samples"]
 
 _HEADER: Final = struct.Struct("<4sI4s 4sIQQQI 4sIHHIIHH 4sI")
@@ -47,7 +49,7 @@ class WavFile:
     def write(self, position: int, data: bytes) -> None:
         """Put samples at a position; what lies between the end and it becomes silence."""
         self._file.seek(_HEADER.size + position * self._frame_bytes)
-        self._put(data)
+        write_all(self._file, data)
         self.length = max(self.length, position + len(data) // self._frame_bytes)
 
     def read(self, position: int, count: int) -> bytes:
@@ -73,18 +75,16 @@ class WavFile:
         """Make all that was written playable, even if the process is killed."""
         if self._stated != self.length:
             self._file.seek(0)
-            self._put(self._header())
+            write_all(self._file, self._header())
             self._stated = self.length
 
     def close(self) -> None:
         """Complete the file; may be called more than once."""
         if not self._file.closed:
-            self.flush()
-            self._file.close()
-
-    def _put(self, data: bytes) -> None:
-        while data:
-            data = data[self._file.write(data) :]
+            try:
+                self.flush()
+            finally:
+                self._file.close()
 
     def _header(self) -> bytes:
         size = self.length * self._frame_bytes

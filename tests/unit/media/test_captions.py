@@ -284,5 +284,12 @@ def test_live_captions_are_bounded() -> None:
 
 def test_live_captions_need_a_time() -> None:
     """No time at all is a mistake."""
-    with pytest.raises(InvalidParameters, match="seconds: got 0; use a positive number"):
+    with pytest.raises(InvalidParameters, match="seconds: got 0; use a positive, finite number"):
         LiveCaptions(0)
+
+
+@pytest.mark.parametrize("seconds", [float("nan"), float("inf"), -1])
+def test_live_captions_need_a_finite_time(seconds: float) -> None:
+    """What is no time is said so, not some error of arithmetic."""
+    with pytest.raises(InvalidParameters, match="use a positive, finite number"):
+        LiveCaptions(seconds)

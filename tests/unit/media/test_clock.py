@@ -93,3 +93,28 @@ def test_a_given_start_stays() -> None:
     assert clock.place(audio(0)) is None
     assert clock.place(audio(150)) == 50
     assert clock.start_ms == T0 + 100
+
+
+def test_a_long_silence_is_no_leap() -> None:
+    """After a break of hours the second item proves the first one right, and has its place."""
+    clock = SessionClock()
+    clock.place(START)
+    clock.place(audio(0))
+    assert clock.place(audio(7_200_000)) is None
+    assert clock.place(audio(7_200_020)) == 7_200_020
+    assert clock.place(audio(7_200_040)) == 7_200_040
+    assert clock.length_ms == 7_200_040
+
+
+def test_only_neighbours_prove_each_other_right() -> None:
+    """Wrong times that differ, that come alone, or that are days ahead stay wrong."""
+    clock = SessionClock()
+    clock.place(START)
+    clock.place(audio(0))
+    assert clock.place(audio(7_200_000)) is None
+    assert clock.place(audio(7_260_001)) is None
+    assert clock.place(audio(20)) == 20
+    assert clock.place(audio(7_260_001)) is None
+    assert clock.place(audio(86_400_021)) is None
+    assert clock.place(audio(86_400_021)) is None
+    assert clock.place(audio(86_400_020)) == 86_400_020

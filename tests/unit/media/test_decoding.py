@@ -108,3 +108,27 @@ def test_without_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "av", None)
     with pytest.raises(MissingExtra, match=r"decoding OPUS: .*'rtms_client\[video\]'"):
         AudioDecoder().decode(audio(0, format=FORMATS["libopus"]))
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_an_empty_packet_is_no_end(name: str) -> None:
+    """A packet without data holds no samples, and what follows is decoded."""
+    first, second = encoded(name, 2)
+    sound = FORMATS[name]
+    decoder, gapless = AudioDecoder(), AudioDecoder()
+    assert decoder.decode(audio(0, first, format=sound))
+    gapless.decode(audio(0, first, format=sound))
+    assert decoder.decode(audio(20, b"", format=sound)) == b""
+    assert decoder.decode(audio(40, second, format=sound)) == gapless.decode(
+        audio(20, second, format=sound)
+    )
+
+
+def test_another_format_of_the_same_codec() -> None:
+    """After a reconnect the server may grant another rate, or stereo."""
+    mono = AudioFormat(codec=MediaCodec.OPUS, sample_rate=SampleRate.SR_16K)
+    [packet] = encoded("libopus", 1)
+    decoder = AudioDecoder()
+    decoder.decode(audio(0, packet, format=mono))
+    fresh = AudioDecoder().decode(audio(20, packet, format=FORMATS["libopus"]))
+    assert decoder.decode(audio(20, packet, format=FORMATS["libopus"])) == fresh

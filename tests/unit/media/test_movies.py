@@ -1,5 +1,6 @@
 """Movies: what is seen and heard when."""
 
+import contextlib
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -398,3 +399,30 @@ def test_without_the_extra(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
     with pytest.raises(MissingExtra, match=r"movies: .*'rtms_client\[video\]'"):
         Recorder(tmp_path / "out", movie="mkv")
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("movie", ["mkv", "mp4"])
+@pytest.mark.parametrize(
+    "broken",
+    [{10: 32, 26: 7}, {11: 119, 22: 240}, {9: 227, 17: 218, 27: 198}],
+    ids=["no-size", "absurd-rate", "both"],
+)
+def test_parameter_sets_of_a_stranger(
+    tmp_path: Path, movie: MovieFormat, broken: dict[int, int]
+) -> None:
+    """Whatever they say, the recording goes on, and good pictures are shown."""
+    first = bytearray(KEY)
+    for place, value in broken.items():
+        first[place] = value
+    studio = Studio(tmp_path, movie)
+    studio.write(video(0, data=bytes(first)))
+    studio.later()
+    studio.sound(2000)
+    studio.write(video(1000, data=KEY), video(2000, data=KEY))
+    studio.close()
+    lights: list[int] = []
+    with av.open(str(tmp_path / f"video.{movie}")) as container:
+        for packet in container.demux(video=0):
+            with contextlib.suppress(av.FFmpegError):  # the broken picture
+                lights += [bytes(one.planes[0])[0] for one in packet.decode()]
+    assert lights[-1] == 50

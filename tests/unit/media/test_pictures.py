@@ -76,3 +76,17 @@ def test_stills_are_files(tmp_path: Path) -> None:
     }
     assert writer.count == 4
     assert [path.name for path in writer.stills()] == [*names[:1], *names[2:]]
+
+
+def test_an_empty_still_is_a_file_too(tmp_path: Path) -> None:
+    """What came is there, even if it is nothing."""
+    writer = PictureWriter(tmp_path, "share")
+    assert writer.write(share(data=b"")) == "share-001.jpg"
+    assert (tmp_path / "share-001.jpg").read_bytes() == b""
+
+
+def test_more_than_a_thousand_stills(tmp_path: Path) -> None:
+    """They are in order, although their numbers have no longer the same length."""
+    writer = PictureWriter(tmp_path, "share")
+    names = [writer.write(share(data=bytes([number % 2]))) for number in range(1001)]
+    assert [path.name for path in writer.stills()] == names

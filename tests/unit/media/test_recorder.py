@@ -382,3 +382,33 @@ def test_the_default_clock_is_unix_time(tmp_path: Path) -> None:
     line = json.loads(recorder.write(START).line)
     recorder.close()
     assert 1_700_000_000_000 < line["received_ms"] < 9_000_000_000_000
+
+
+def test_strangers_cannot_take_all_file_names(recording: Recording) -> None:
+    """Names may be chosen so that every guess is taken."""
+    recording.write(
+        audio(0, user_id=1, user_name="x"),
+        audio(0, user_id=3, user_name="x-2"),
+        audio(0, user_id=4, user_name="x-2-3"),
+        audio(0, user_id=2, user_name="x"),
+    )
+    recording.close()
+    assert recording.names() == [
+        "audio-x-2-3.wav",
+        "audio-x-2-4.wav",
+        "audio-x-2.wav",
+        "audio-x.wav",
+        "audio.wav",
+        "session.jsonl",
+    ]
+
+
+def test_made_up_speakers_do_not_fill_the_memory(
+    recording: Recording, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Beyond what any session has, packets of further speakers are left out, and counted."""
+    monkeypatch.setattr(_audio_files, "_MAX_VOICES", 1)
+    recording.write(at_8k(0, 1), at_8k(0, 2, user_id=GRACE), at_8k(20, 3))
+    recording.close()
+    assert recording.wav("audio.wav") == [*[1] * 160, *[3] * 160]
+    assert recording.recorder.problems() == {"audio packets of too many speakers": 1}

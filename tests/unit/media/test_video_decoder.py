@@ -98,3 +98,16 @@ def test_without_the_extra(monkeypatch: pytest.MonkeyPatch, module: str) -> None
     monkeypatch.setitem(sys.modules, module, None)
     with pytest.raises(MissingExtra, match=r"pip install 'rtms_client\[video\]'"):
         to_image(share(data=still("red")))
+
+
+def test_an_empty_picture_is_no_end() -> None:
+    """A frame without data counts as broken; after it, pictures come again."""
+    decoder = VideoDecoder()
+    assert brightness(decoder, video(data=KEY), video(data=b"")) == [50]
+    assert brightness(decoder, video(data=DELTAS[0])) == []
+    assert brightness(decoder, video(data=KEY), video(data=DELTAS[0])) == [50, 100]
+    stills = VideoDecoder()
+    assert [len(stills.decode(share(data=data))) for data in (still("red"), b"", still("red"))] == [
+        *(1, 0, 1)
+    ]
+    assert (decoder.failed, stills.failed) == (1, 1)
