@@ -172,8 +172,8 @@ class Sender:
         while left:
             count = min(left, len(frames))
             left -= count
-            # No event tells that there is room: websockets waits for it only in its own send().
-            while ws.transport.get_write_buffer_size() > _BACKLOG_BYTES:  # noqa: ASYNC110
+            # websockets waits for room only in its own send().
+            while ws.transport.get_write_buffer_size() > _BACKLOG_BYTES:  # noqa: ASYNC110  # no event tells
                 await asyncio.sleep(_FULL_S)
             if ws.transport.is_closing():
                 return

@@ -83,7 +83,7 @@ class Folder:
         """Read the oldest files."""
         deadline = time.monotonic() + WAIT_S
         while not (found := sorted(self._path.glob("*.json"))) and time.monotonic() < deadline:
-            time.sleep(0.05)
+            time.sleep(0.05)  # no system tells in the same way that a file has come
         return [Message(path.read_text("utf-8"), path.name) for path in found[:10]]
 
     def delete(self, message: Message) -> None:

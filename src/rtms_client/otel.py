@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from importlib import metadata
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias
-from weakref import WeakKeyDictionary
+from weakref import WeakKeyDictionary, WeakSet
 
 import attrs
 from typing_extensions import override
@@ -226,6 +226,7 @@ class _Meters:
 
     def __init__(self, provider: metrics.MeterProvider) -> None:
         meter = provider.get_meter("rtms_client", metadata.version("rtms_client"))
+        self.clients: WeakSet[RTMSClient] = WeakSet()
         self._lock = threading.Lock()  # exporters ask in threads of theirs
         self._live: dict[int, RTMSStream] = {}
         self._past: dict[str, _Values] = {metric.name: {} for metric in METRICS}
@@ -381,7 +382,8 @@ def instrument(
 ) -> None:
     """Make metrics and traces of the streams of a client, those that are open included.
 
-    Call it once for each client, after the providers are set up. The metrics of all clients with
+    Call it for each client, after the providers are set up; once is enough, and a second call with
+    the same provider of metrics changes nothing. The metrics of all clients with
     the same provider are one; for metrics apart, give each a provider of its own. A span begins
     with the opening of a stream, in the context of that place, and ends with its closing.
 
@@ -394,6 +396,9 @@ def instrument(
     meters = _METERS.get(provider)
     if meters is None:
         meters = _METERS[provider] = _Meters(provider)
+    if client in meters.clients:  # its streams would count twice
+        return
+    meters.clients.add(client)
     tracer = (tracer_provider or trace.get_tracer_provider()).get_tracer(
         "rtms_client", metadata.version("rtms_client")
     )

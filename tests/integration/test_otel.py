@@ -297,3 +297,12 @@ async def test_without_a_provider() -> None:
         async with client.stream(info_of(server)) as stream:
             await media_ready(server, stream)
         assert stream.error is None
+
+
+async def test_instrumenting_twice(telescope: Telescope) -> None:
+    """A second call changes nothing: each stream counts once, and has one span."""
+    async with FakeRTMSServer() as server:
+        client = telescope.watch(telescope.watch(client_for(server, audio=AudioParams())))
+        async with client.stream(info_of(server)):
+            assert telescope.metrics()["rtms.joining"] == {(): 1}
+    assert telescope.metrics()["rtms.streams_ended"] == {(): 1}

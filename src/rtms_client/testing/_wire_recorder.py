@@ -17,6 +17,7 @@ from rtms_client._wire.shapes import CommonFrame
 from rtms_client.config import StreamInfo
 from rtms_client.enums import StopReason
 from rtms_client.exceptions import RemoteProtocolError, RTMSError
+from rtms_client.media._files import write_all
 from rtms_client.protocol import (
     Action,
     AskRestart,
@@ -202,7 +203,7 @@ class _Journal:
         try:
             if self._file is None:
                 self._file = self._path.open("ab", buffering=0)
-            self._file.write(data)
+            write_all(self._file, data)
         except OSError as error:
             self._over = True
             self.rest()

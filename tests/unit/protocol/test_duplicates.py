@@ -269,7 +269,7 @@ def test_memory_with_invented_speakers() -> None:
     seen = Seen()
     for user_id in range(20_000):
         assert seen.add(audio(20, bytes(3000), user_id))
-    assert size_of(seen) < 10_000_000
+    assert size_of(seen) < 4_000_000
 
 
 def test_memory_with_wild_time_stamps() -> None:

@@ -1,6 +1,7 @@
 """Recordings that nobody recorded: of other versions, damaged, or written by hand."""
 
 import json
+import resource
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Protocol
@@ -379,6 +380,28 @@ def test_a_full_disk(record: Recorder, tmp_path: Path, caplog: pytest.LogCapture
         hear(session, 1, 101.0, msg_type=12)
     assert [one.getMessage() for one in caplog.records] == [
         "cannot record: No space left on device; the stream goes on without"
+    ]
+
+
+def test_a_disk_with_room_for_half_a_line(
+    record: Recorder, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It ends the file for good, because half a line can only be read at the end."""
+    path = tmp_path / "wire.jsonl"
+    session = record(path)
+    hear(session, 1, 100.0, msg_type=12)
+    complete = path.read_bytes()
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (len(complete) + 10, hard))
+    try:
+        hear(session, 1, 100.1, msg_type=12)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    hear(session, 1, 100.2, msg_type=12)
+    assert path.stat().st_size == len(complete) + 10
+    assert list(Recording.load(path).replay()) == []
+    assert [one.getMessage() for one in caplog.records] == [
+        "cannot record: File too large; the stream goes on without"
     ]
 
 

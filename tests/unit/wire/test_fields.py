@@ -28,6 +28,8 @@ NO_SCALARS: list[object] = [None, [], {}, [1], {"a": 1}, b"1"]
         (10**4000, None),
         ("18446744073709551616", None),
         ("9" * 21, None),
+        ("9" * 5000, None),  # which Python refuses to convert
+        ("0" * 20 + "7", None),
         (1e300, None),
         (7.5, None),
         (float("nan"), None),
