@@ -2,6 +2,7 @@
 
 import asyncio
 import functools
+import json
 import logging
 import threading
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
@@ -317,6 +318,22 @@ async def test_full_buffer() -> None:
             await zoom.publish(event(number))
         await until(lambda: not events.connected)
         assert await stream_ids(events, 2) == ["s-0", "s-1"]
+        with pytest.raises(BufferOverflow):
+            await anext(events)
+
+
+async def test_buffer_full_of_bytes() -> None:
+    """Bytes count as well, but only those of notifications that still wait."""
+    size = len(json.dumps({"module": "message", "content": json.dumps(event(0))}))
+    limits = BufferLimits(max_items=100, max_bytes=size * 5 // 2)
+    async with joined(attrs.evolve(QUICK, buffer=limits)) as (zoom, events):
+        for number in range(4):
+            await zoom.publish(event(number))
+            assert await stream_ids(events, 1) == [f"s-{number}"]
+        for number in range(4, 7):
+            await zoom.publish(event(number))
+        await until(lambda: not events.connected)
+        assert await stream_ids(events, 2) == ["s-4", "s-5"]
         with pytest.raises(BufferOverflow):
             await anext(events)
 

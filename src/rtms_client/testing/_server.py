@@ -1,7 +1,6 @@
 """A fake of Zoom's RTMS server: real WebSockets on loopback, for tests and demonstrations."""
 
 import asyncio
-import contextlib
 import socket
 import ssl
 import tempfile
@@ -450,8 +449,9 @@ class FakeRTMSServer:
         finally:
             self.connections.remove(connection)
             writer.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await writer
+            await asyncio.wait([writer])
+            if not writer.cancelled() and (fault := writer.exception()) is not None:
+                self._scope.fail(fault)  # of a hook: raised when the server is closed
 
 
 def _kind(path: str) -> str:

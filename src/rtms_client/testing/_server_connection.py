@@ -144,6 +144,9 @@ class FakeConnection:
                 await self._write_batch()
         except ConnectionClosed:
             pass
+        except Exception:  # a hook may raise anything
+            self.drop()
+            raise
         finally:
             # Nobody may wait for a connection that writes no more.
             self._room.set()

@@ -11,6 +11,7 @@ import ssl
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from typing_extensions import override
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosedError, ConnectionClosedOK
 
@@ -282,6 +283,28 @@ async def test_errors_of_handlers_are_raised_at_the_end(raw: MakeClient) -> None
     for _ in "12":
         assert await (await raw(server).open(server.signaling_url)).rest() == []
     with pytest.raises(ZeroDivisionError, match="at work"):
+        await server.aclose()
+
+
+class Stumbling(Spy):
+    """Fails as soon as something is sent."""
+
+    @override
+    async def sending(self, connection: FakeConnection, frame: Frame) -> Sequence[Frame]:
+        """Raise."""
+        raise ZeroDivisionError(connection.kind)
+
+
+async def test_errors_of_a_hook_while_sending_are_raised_too(raw: MakeClient) -> None:
+    """The connection is cut, so that nobody waits for what is never written."""
+    server = FakeRTMSServer(tls=False, fault=Stumbling())
+    await server.__aenter__()
+    client = raw(server)
+    socket = await client.open(server.signaling_url)
+    await socket.send(msg_type=1, **client.handshake)
+    await socket.send(msg_type=1, **client.handshake)
+    assert await socket.rest() == []
+    with pytest.raises(ZeroDivisionError, match="signaling"):
         await server.aclose()
 
 
