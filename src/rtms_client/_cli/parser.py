@@ -29,7 +29,8 @@ __all__ = ["make_parser"]
 _EXIT_CODES: Final = """
 exit codes:
   0    ended as wanted
-  1    the stream ended abnormally, files could not be written, or a check failed
+  1    the stream ended abnormally, files could not be written, a check failed, a webhook is not
+       genuine, or replays differ
   2    wrong options or unusable input
   3    the stream could not be joined
   130  interrupted by Ctrl-C or SIGTERM; the files are complete up to then

@@ -353,7 +353,7 @@ class Driver:
                 name = key_name(media) if media else "signaling"
                 self._log.info("%s: try %d in %.2f s", name, attempt, delay_s)
             case StreamResumed(attempts=attempts, after_s=after_s):
-                self._log.warning("resumed after %.2f s, %d tries", after_s, attempts)
+                self._log.warning("resumed after %.2f s, tries: %d", after_s, attempts)
             case ParametersChanged(media=media, differences=differences):
                 self._log.warning(
                     "%s: the server granted other parameters: %s",

@@ -56,6 +56,8 @@ class FaultKind(enum.StrEnum):
     REPLAY = "send audio again that was sent before an interruption"
     """[`for_s`: how much of it]"""
     FORGET = "lose the audio that was kept during an interruption"
+    """It strikes at a ``CLIENT_READY_ACK``, of which signaling gets one for each medium that opens:
+    with `after` as many as there are media it waits for the first that opens again."""
 
 
 BREAKS: Final = frozenset(
