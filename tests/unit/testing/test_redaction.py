@@ -2,6 +2,7 @@
 
 import base64
 import json
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -129,3 +130,16 @@ def test_absurd_depth_is_cut() -> None:
     for _ in range(150):
         message = {"deeper": message}
     assert '"..."' in json.dumps(redacted(message))
+
+
+@pytest.mark.parametrize("encode", [base64.b64encode, base64.urlsafe_b64encode])
+@pytest.mark.parametrize("before", range(3))
+def test_a_secret_inside_of_base64(encode: Callable[[bytes], bytes], before: int) -> None:
+    """It is found in both alphabets, wherever it begins."""
+    secret = "\u00fb\u00ff~~??>>>?\u00fb\u00ff~?>"
+    redactor = Redactor(media=False, names=False)
+    redactor.learn(secret)
+    text = encode(bytes(before) + secret.encode() + bytes(3)).decode()
+    found = redactor.line(text)
+    assert len(found) == len(text)
+    assert b"~~??>>>?" not in base64.urlsafe_b64decode(found.replace("+", "-").replace("/", "_"))
