@@ -23,6 +23,7 @@ from websockets.exceptions import InvalidStatus
 
 from rtms_client import ConnectFailed, NetworkOptions
 from rtms_client._transport import WebSocketConnector
+from rtms_client._transport.channel import open_channel
 from rtms_client._transport.proxied import open_proxied
 
 
@@ -76,6 +77,19 @@ async def test_end_in_the_segment_of_the_upgrade(server: Server, ear: Ear) -> No
     assert await ear.end() == [(4001, "no")]
     await transport.close(1000, "")
     assert ear.lost == [(4001, "no")]
+
+
+async def test_head_in_two_reads(server: Server, ear: Ear) -> None:
+    """A read that ends inside the length of a frame is no news yet."""
+    channel = await open_channel(server.url, 1_000_000, None)
+    channel.start(ear)
+    wire = frame(TEXT, bytes(200))
+    for piece in (wire[:3], wire[3:]):
+        assert ear.heard == []
+        channel.get_buffer(-1)[: len(piece)] = piece
+        channel.buffer_updated(len(piece))
+    assert ear.heard == [bytes(200)]
+    await channel.close(1000, "")
 
 
 @pytest.mark.usefixtures("transport")

@@ -166,6 +166,15 @@ def test_unusual(old: bytes, new: bytes) -> None:
     assert read(message, shapes) is None
 
 
+@pytest.mark.parametrize("payload", [b"AAAA*A==", b"AAAAAAA="])
+def test_unusual_among_many(payload: bytes) -> None:
+    """A message as long as those before it may still be unusual."""
+    shapes = Shapes(JsonCodec(), strict_base64)
+    assert [read(COMMON, shapes) for _ in range(3)].count(None) == 0
+    assert read(COMMON.replace(b"AAAAAA==", payload), shapes) is None
+    assert read(COMMON, shapes) is not None
+
+
 def test_medium_that_was_not_requested() -> None:
     """A medium without a format is left to the full parser."""
     shapes = Shapes(JsonCodec(), strict_base64)
