@@ -79,7 +79,9 @@ async def follow(queue: "Queue[str | None]", network: NetworkOptions) -> None:
 async def show(stream: RTMSStream) -> None:
     """Print captions, and which process received them."""
     async for segment in stream.transcript():
-        print(f"[{os.getpid()}] {segment.user_name}: {segment.text}", flush=True)
+        # In one piece with its line end, because the processes share the output.
+        line = f"[{os.getpid()}] {segment.user_name}: {segment.text}\n"
+        print(line, end="", flush=True)
 
 
 def main() -> None:

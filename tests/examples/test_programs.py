@@ -162,4 +162,4 @@ def test_all_cores(zoom: Zoom, tmp_path: Path) -> None:
     ids = [json.loads(event.read_text("utf-8"))["payload"]["rtms_stream_id"] for event in events]
     shards = Counter(zlib.crc32(stream_id.encode()) % 2 for stream_id in ids)
     captions = Counter(line.partition("]")[0] for line in lines)
-    assert sorted(captions.values()) == sorted(9 * streams for streams in shards.values())
+    assert sorted(captions.values()) == sorted(9 * streams for streams in shards.values()), captions
