@@ -264,5 +264,5 @@ class Movie:
                     self._hear(self._audio, rest)
                 self._container.mux(self._sounds.encode(None))
         finally:
-            if self._container is not None:
+            if self._container is not None:  # pragma: no branch  # PyAV opens the file later
                 self._container.close()

@@ -10,6 +10,7 @@ from tests.unit.cli.items import START, T0, audio, caption, video
 from tests.unit.media.pictures import encode
 
 from rtms_client.media import CaptionFile, MovieFormat, Recorder
+from rtms_client.media._movie import Movie
 
 KEY = encode([50])[0]
 
@@ -69,6 +70,14 @@ def test_a_movie_that_was_begun(tmp_path: Path) -> None:
     with room(10), pytest.raises(OSError, match="too large"):
         recorder.close()
     recorder.close()
+
+
+def test_a_movie_that_cannot_begin(tmp_path: Path) -> None:
+    """There is nothing to complete."""
+    movie = Movie(tmp_path / "missing" / "video.mkv", video(0, data=KEY), lambda: None)
+    with pytest.raises(FileNotFoundError):
+        movie.close(1000)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_discarding(tmp_path: Path) -> None:
