@@ -36,10 +36,19 @@ from rtms_client import (
     TranscriptParams,
 )
 from rtms_client.enums import MessageType, SessionState, StopReason, StreamState
-from rtms_client.events import StreamStateChanged
+from rtms_client.events import Gap, GapCause, StreamStateChanged
 from rtms_client.exceptions import ConnectionSilent, InvalidState
 from rtms_client.protocol import Phase
-from rtms_client.testing import ADA, Chat, FakeRTMSServer, Timing, Variations
+from rtms_client.testing import (
+    ADA,
+    Chat,
+    FakeRTMSServer,
+    Fault,
+    FaultKind,
+    FaultPlan,
+    Timing,
+    Variations,
+)
 
 TECHNICAL = [10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 24]
 
@@ -415,7 +424,7 @@ async def test_media_sent_just_before_the_end(round_: int) -> None:
     async with FakeRTMSServer() as server:
         params = {"audio": AudioParams(), "transcript": TranscriptParams(), "chat": ChatParams()}
         async with joined(server, **params) as stream:
-            for number in range(500):
+            for number in range(2000):
                 at_ms = 1790000000000 + 20 * number
                 await server.stream.send_audio(bytes(640), timestamp_ms=at_ms)
             await server.stream.send_transcript(f"last words {round_}")
@@ -423,4 +432,25 @@ async def test_media_sent_just_before_the_end(round_: int) -> None:
             await server.stream.terminate(StopReason.MEETING_ENDED)
             await stream.wait_ended()
             frames = stream.statistics().core.frames
-            assert frames == {MediaType.AUDIO: 500, MediaType.TRANSCRIPT: 1, MediaType.CHAT: 1}
+            assert frames == {MediaType.AUDIO: 2000, MediaType.TRANSCRIPT: 1, MediaType.CHAT: 1}
+
+
+async def test_media_that_are_stuck_at_the_end() -> None:
+    """Where a connection brings nothing more and does not end, a gap says what may be missing."""
+    packets = MessageType.MEDIA_DATA_AUDIO
+    stuck = Fault(FaultKind.STALL, socket="audio", message=packets, on="sent", after=1)
+    async with (
+        FakeRTMSServer(fault=FaultPlan([stuck])) as server,
+        joined(server, audio=AudioParams()) as stream,
+    ):
+        events = stream.events()
+        frames = stream.audio()
+        await server.stream.send_audio(b"words", timestamp_ms=1790000000000)
+        await anext(frames)
+        await server.stream.send_audio(b"last words", timestamp_ms=1790000000020)
+        await server.stream.terminate(StopReason.MEETING_ENDED)
+        with at_most(2.0):
+            await stream.wait_ended()
+        (gap,) = [event for event in await collect(events) if isinstance(event, Gap)]
+        assert gap.cause is GapCause.LOST
+        assert (gap.from_ms, gap.to_ms) == (1790000000000, None)

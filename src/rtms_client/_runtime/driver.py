@@ -233,7 +233,7 @@ class Driver:
         self._log.info("%s connection closed with %d %s", endpoint, code, quoted(reason))
         try:
             self._session.lost(connection, code, reason, self._now())
-            self._close(connection, code=code, reason="")
+            self._close(Close(connection, code, ""))
             self.settle()
         except Exception as error:  # noqa: BLE001  # likewise
             self._scope.report(error)
@@ -304,8 +304,8 @@ class Driver:
                     self._opening[number] = self._scope.start(
                         self._open(action), f"open {endpoint}"
                     )
-                case Close(connection=number, code=code, reason=reason):
-                    self._close(number, code=code, reason=reason)
+                case Close():
+                    self._close(action)
                 case AskRestart(request=request):
                     self._scope.start(self._ask_restart(request), "ask for a restart")
                 case _:
@@ -325,14 +325,22 @@ class Driver:
         else:
             answer.set_result(action.outcome)
 
-    def _close(self, connection: int, *, code: int, reason: str) -> None:
+    def _close(self, action: Close) -> None:
         """Close a connection in a task of its own, or stop opening it."""
-        if opening := self._opening.pop(connection, None):
+        if opening := self._opening.pop(action.connection, None):
             opening.cancel()
-        if transport := self._transports.pop(connection, None):
-            closing = self._scope.start(transport.close(code, reason), f"close {connection}")
+        if transport := self._transports.pop(action.connection, None):
+            name = f"close {action.connection}"
+            closing = self._scope.start(self._shut(transport, action), name)
             self._closing.add(closing)
             closing.add_done_callback(functools.partial(self._closed, transport))
+
+    async def _shut(self, transport: Transport, action: Close) -> None:
+        """Close a connection; tell the core what came of it if it wants to know."""
+        await transport.close(action.code, action.reason, drain=action.drain)
+        if action.drain:
+            self._session.drained(action.connection, complete=transport.complete)
+            self.settle()
 
     def _closed(self, transport: Transport, closing: asyncio.Task[None]) -> None:
         # A task that is cancelled before its first step does nothing at all.

@@ -32,8 +32,19 @@ class Transport(Protocol):
         """Send a text message, in order, without waiting; ignored once the connection is gone."""
         ...
 
-    async def close(self, code: int, reason: str) -> None:
-        """Close within the close time-out, then cut; may be called more than once."""
+    @property
+    def complete(self) -> bool:
+        """Whether the server has said that nothing more comes, so that all it sent has come."""
+        ...
+
+    async def close(self, code: int, reason: str, *, drain: bool = False) -> None:
+        """Close within the close time-out, then cut; may be called more than once.
+
+        Args:
+            code: Close code.
+            reason: Close reason.
+            drain: Take more time, as long as something comes.
+        """
         ...
 
     def abort(self) -> None:

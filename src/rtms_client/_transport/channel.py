@@ -23,11 +23,11 @@ from websockets.uri import parse_uri
 from rtms_client._transport.base import Receiver
 from rtms_client._transport.common import (
     ALIVE,
-    CLOSE_TIMEOUT_S,
     DATA_OPCODES,
     LOG,
     WRITE_LIMIT,
     report_end,
+    wait_gone,
 )
 
 __all__ = ["Channel", "open_channel"]
@@ -92,7 +92,9 @@ class Channel(asyncio.BufferedProtocol):
         self._gone: asyncio.Future[None] = loop.create_future()
         self._receiver: Receiver | None = None
         self._reported = False
-        self._close_by: float | None = None
+        self._closing = False
+        self._reads = 0
+        self._eof = False
         self._messages: list[bytes] = []
         self._part = bytearray()  # of a frame that is not there as a whole
         self._missing = 0  # bytes until it is worth while to look at it again
@@ -106,6 +108,11 @@ class Channel(asyncio.BufferedProtocol):
         """How many bytes the network has not taken yet."""
         return self._network.get_write_buffer_size()
 
+    @property
+    def complete(self) -> bool:
+        """Whether the server has said that nothing more comes."""
+        return self._eof or self._protocol.close_rcvd is not None
+
     def start(self, receiver: Receiver) -> None:
         """Begin to deliver; what came before is delivered first."""
         self._receiver = receiver
@@ -118,16 +125,14 @@ class Channel(asyncio.BufferedProtocol):
         self._protocol.send_text(data)
         self._flush()
 
-    async def close(self, code: int, reason: str) -> None:
+    async def close(self, code: int, reason: str, *, drain: bool = False) -> None:
         """Close within half a second, then cut, also when cancelled; may be repeated."""
-        now = asyncio.get_running_loop().time()
+        self._closing = True
         if self._protocol.state is State.OPEN:
             self._protocol.send_close(code, reason)
             self._flush()
-        if self._close_by is None:
-            self._close_by = now + CLOSE_TIMEOUT_S
         try:
-            await asyncio.wait([self._gone], timeout=self._close_by - now)
+            await wait_gone(self._gone, lambda: self._reads, drain=drain)
         finally:
             self._network.abort()
             await asyncio.wait([self._gone])
@@ -188,6 +193,7 @@ class Channel(asyncio.BufferedProtocol):
 
     @override
     def buffer_updated(self, nbytes: int) -> None:
+        self._reads += 1
         tls = self._tls
         if tls is None:
             self._read(bytes(self._buffer[:nbytes]))
@@ -219,6 +225,7 @@ class Channel(asyncio.BufferedProtocol):
 
     @override
     def eof_received(self) -> None:
+        self._eof = True
         self._protocol.receive_eof()
         self._carry_out()
 
@@ -363,7 +370,8 @@ class Channel(asyncio.BufferedProtocol):
         if self._messages:
             messages, self._messages = self._messages, []
             receiver.messages_received(messages)
-        if not self._reported and self._protocol.state not in ALIVE:
+        over = self._gone.done() or (self._protocol.state not in ALIVE and not self._closing)
+        if over and not self._reported:
             self._reported = True
             report_end(self._protocol, receiver, network_error)
 

@@ -5,6 +5,7 @@ parser straight to the receiver, without a queue and a task between, because the
 receiver are bounded and reading never waits for user code.
 """
 
+import asyncio
 import ssl
 from typing import Any, Literal, cast
 
@@ -22,20 +23,31 @@ from rtms_client._transport.common import (
     LOG,
     WRITE_LIMIT,
     report_end,
+    wait_gone,
 )
 
 __all__ = ["ProxiedTransport", "open_proxied"]
 
 
 class _Connection(ClientConnection):
-    """A client connection that delivers to a receiver instead of a queue."""
+    """A client connection that delivers to a receiver instead of a queue.
+
+    Attributes:
+        gone: Done when it has ended.
+        read_count: How often something was read.
+        eof: Whether the network has said that nothing more comes.
+    """
 
     def __init__(self, protocol: ClientProtocol, **options: Any) -> None:  # noqa: ANN401  # passed on
         super().__init__(protocol, **options)
         self._receiver: Receiver | None = None
         self._messages: list[bytes] = []  # at most what one read of the network brought
         self._fragments: bytearray | None = None
+        self._closing = False
         self._lost = False
+        self.gone: asyncio.Future[None] = self.loop.create_future()
+        self.read_count = 0
+        self.eof = False
 
     def start(self, receiver: Receiver) -> None:
         """Begin to deliver; what came before is delivered first."""
@@ -51,6 +63,13 @@ class _Connection(ClientConnection):
             return
         self.protocol.send_text(data)
         self.send_data()
+
+    def close_now(self, code: int, reason: str) -> None:
+        """Send a close frame without waiting; the end is told when nothing more can come."""
+        self._closing = True
+        if self.protocol.state is State.OPEN:
+            self.protocol.send_close(code, reason)
+            self.send_data()
 
     @override
     def process_event(self, event: Event) -> None:
@@ -75,14 +94,21 @@ class _Connection(ClientConnection):
 
     @override
     def data_received(self, data: bytes) -> None:
+        self.read_count += 1
         super().data_received(data)
         if self.transport.get_write_buffer_size() > WRITE_LIMIT:  # pings that it does not read on
             self.transport.abort()
         self._deliver("")
 
     @override
+    def eof_received(self) -> None:
+        self.eof = True
+        super().eof_received()
+
+    @override
     def connection_lost(self, exc: Exception | None) -> None:
         super().connection_lost(exc)
+        self.gone.set_result(None)
         self._deliver("" if exc is None else str(exc))
 
     def _deliver(self, network_error: str) -> None:
@@ -93,7 +119,8 @@ class _Connection(ClientConnection):
         if self._messages:
             messages, self._messages = self._messages, []
             receiver.messages_received(messages)
-        if not self._lost and self.protocol.state not in ALIVE:
+        over = self.gone.done() or (self.protocol.state not in ALIVE and not self._closing)
+        if over and not self._lost:
             self._lost = True
             report_end(self.protocol, receiver, network_error)
 
@@ -114,6 +141,11 @@ class ProxiedTransport:
     def __init__(self, connection: _Connection) -> None:
         self._connection = connection
 
+    @property
+    def complete(self) -> bool:
+        """Whether the server has said that nothing more comes."""
+        return self._connection.eof or self._connection.protocol.close_rcvd is not None
+
     def start(self, receiver: Receiver) -> None:
         """Begin to deliver; what came before is delivered first."""
         self._connection.start(receiver)
@@ -122,13 +154,15 @@ class ProxiedTransport:
         """Send a text message, in order, without waiting; ignored once the connection is gone."""
         self._connection.send_now(data)
 
-    async def close(self, code: int, reason: str) -> None:
+    async def close(self, code: int, reason: str, *, drain: bool = False) -> None:
         """Close within half a second, then cut, also when cancelled; may be repeated."""
+        connection = self._connection
+        connection.close_now(code, reason)
         try:
-            await self._connection.close(code, reason)
+            await wait_gone(connection.gone, lambda: connection.read_count, drain=drain)
         finally:
-            self._connection.transport.abort()
-            await self._connection.wait_closed()
+            connection.transport.abort()
+            await asyncio.wait([connection.gone])
 
     def abort(self) -> None:
         """Cut the connection at once."""

@@ -89,7 +89,7 @@ class Connections:
         """Give up a connection and close it."""
         self.forget(link)
         code, reason = (_GOING_AWAY, "time-out") if expired else (_NORMAL, "")
-        self._actions.append(Close(link.number, code, reason))
+        self._actions.append(Close(link.number, code, reason, drain=link.number in self._late))
 
     def close_all(self, *, late: bool = False) -> None:
         """Give up all connections, media first (lifecycle notes, section 9).
@@ -105,6 +105,10 @@ class Connections:
     def forget_late(self) -> None:
         """Take nothing more from the connections of a stream that has ended."""
         self._late.clear()
+
+    def drained(self, number: int) -> Link | None:
+        """Give up and return a media connection that was closed at the end of the stream."""
+        return self._late.pop(number, None)
 
     def late(self, number: int) -> Link | None:
         """Return a media connection that was closed at the end of the stream."""

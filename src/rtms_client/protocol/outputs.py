@@ -40,6 +40,9 @@ class Close:
     connection: int
     code: int
     reason: str
+    drain: bool = False
+    """What the server sent before is still wanted: take time for it as long as something comes,
+    report what comes, and at last ``drained``."""
 
 
 @attrs.frozen

@@ -26,7 +26,7 @@ from rtms_client.exceptions import (
     RTMSError,
 )
 from rtms_client.protocol.addresses import signaling_url
-from rtms_client.protocol.handshakes import compare, handshake
+from rtms_client.protocol.handshakes import carried, compare, handshake
 from rtms_client.protocol.links import Link, LinkInput, LinkState
 from rtms_client.protocol.options import SessionOptions
 from rtms_client.protocol.phases import Phase, SessionInput
@@ -302,6 +302,19 @@ class StreamSession(SessionSteps):
         """Take note that an open connection closed without our doing."""
         if link := self._connections.get(connection):
             self._gone(link, LinkInput.LOST, ConnectionLost(link.endpoint, code, reason), now)
+
+    def drained(self, connection: int, *, complete: bool) -> None:
+        """Take note that nothing more comes from a connection that was closed to be drained.
+
+        Args:
+            connection: The connection.
+            complete: Whether all came that the server had sent; else there is a gap.
+        """
+        link = self._connections.drained(connection)
+        if link is not None and not complete:
+            self.intake.interrupt(carried(link, self.options))
+            if self.phase is Phase.CLOSED:
+                self.intake.finish()
 
     def failed(self, connection: int, error: RTMSError, now: float) -> None:
         """Take note that a connection did not come about."""

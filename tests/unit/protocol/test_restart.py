@@ -215,10 +215,12 @@ def test_the_story(wire: Wire) -> None:
     assert (statistics.interruptions, statistics.reconnects, statistics.restarts) == (1, 1, 1)
 
 
-def test_media_that_were_under_way_come_before_the_gap(wire: Wire) -> None:
+@pytest.mark.parametrize("complete", [True, False])
+def test_media_that_were_under_way_come_before_the_gap(wire: Wire, *, complete: bool) -> None:
     """What the server sent before the end is still delivered, and hides no gap."""
     wire.hear("signaling", {"msg_type": 8, "state": 4, "reason": 19})
     wire.media("audio", NOW + 20)
+    wire.session.drained(wire.number("audio"), complete=complete)
     revive(wire)
     wire.media("audio", NOW + 4020)
     assert told(wire) == [

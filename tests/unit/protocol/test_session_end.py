@@ -368,3 +368,27 @@ def test_media_are_not_lost_at_the_end(join: Join) -> None:
     wire.hear("signaling", {"msg_type": 8, "state": 4})
     assert [type(item).__name__ for item in wire.items()] == ["AudioFrame", "StreamStateChanged"]
     assert wire.session.intake.statistics.frames == {MediaType.AUDIO: 1}
+
+
+@pytest.mark.parametrize("complete", [True, False])
+def test_what_does_not_come_before_the_end_is_a_gap(join: Join, *, complete: bool) -> None:
+    """Media are drained at the end of the stream; where that fails, a gap says so."""
+    wire = bring_to(join(), "STREAMING")
+    wire.media("audio", 1790000000020)
+    wire.hear("signaling", {"msg_type": 8, "state": 4})
+    assert wire.do() == [Close(2, 1000, "", drain=True), Close(1, 1000, "")]
+    wire.media("audio", 1790000000040)
+    wire.items()
+    wire.session.drained(2, complete=complete)
+    gap = ev.Gap(
+        media=MediaType.AUDIO,
+        cause=ev.GapCause.LOST,
+        user_ids=(1,),
+        from_ms=1790000000040,
+        to_ms=None,
+        sequence=wire.session.intake.number() - 1,
+    )
+    assert wire.items() == ([] if complete else [gap])
+    wire.session.drained(2, complete=False)
+    wire.media("audio", 1790000000060)
+    assert wire.items() == []

@@ -43,7 +43,12 @@ class Wire:
         """Take a message and forget it."""
         assert data
 
-    async def close(self, code: int, reason: str) -> None:
+    @property
+    def complete(self) -> bool:
+        """Never end by itself."""
+        return False
+
+    async def close(self, code: int, reason: str, *, drain: bool = False) -> None:
         """Have nothing to close."""
 
     def abort(self) -> None:

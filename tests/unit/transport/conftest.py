@@ -3,6 +3,7 @@
 import asyncio
 import base64
 import hashlib
+import socket
 import struct
 from collections.abc import AsyncIterator
 from typing import TypeAlias
@@ -72,7 +73,11 @@ class Peer:
         self.writer.write(b"".join(frames))
 
     def reset(self) -> None:
-        """Reset the connection."""
+        """Reset the connection, if it is still there."""
+        if not self.writer.is_closing():
+            linger = struct.pack("ii", 1, 0)  # for no time: what is not sent is thrown away
+            kept = self.writer.get_extra_info("socket")
+            kept.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
         self.writer.transport.abort()
 
 

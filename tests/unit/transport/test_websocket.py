@@ -22,7 +22,7 @@ from tests.unit.transport.conftest import (
 from websockets.exceptions import InvalidStatus
 
 from rtms_client import ConnectFailed, NetworkOptions
-from rtms_client._transport import WebSocketConnector
+from rtms_client._transport import WebSocketConnector, common
 from rtms_client._transport.channel import open_channel
 from rtms_client._transport.proxied import open_proxied
 
@@ -206,7 +206,6 @@ async def test_half_close(server: Server, ear: Ear) -> None:
 @pytest.mark.usefixtures("transport")
 async def test_reset(server: Server, ear: Ear) -> None:
     """A connection that is reset is abnormal, with what the network said."""
-    server.peer.writer.get_extra_info("socket").setsockopt(1, 13, struct.pack("ii", 1, 0))
     server.peer.reset()
     assert await ear.end() == [(1006, "[Errno 104] Connection reset by peer")]
 
@@ -304,6 +303,54 @@ async def test_closing_when_nobody_answers(server: Server, transport: WebSocketT
     assert 0.3 < loop.time() - started < 5
     assert await server.peer.receive() == (CLOSE, b"\x03\xe8")
     assert await server.peer.reader.read() == b""
+
+
+@pytest.mark.parametrize("last", [closing(1000), b""], ids=["close frame", "end of stream"])
+async def test_draining(
+    server: Server, ear: Ear, transport: WebSocketTransport, last: bytes
+) -> None:
+    """What is still wanted may take longer than half a second, and it is known to be all."""
+    task = asyncio.create_task(transport.close(1000, "", drain=True))
+    await server.peer.receive()
+    for number in range(4):
+        await asyncio.sleep(0.25)
+        server.peer.write(frame(TEXT, b"%d" % number))
+    server.peer.write(last)
+    server.peer.writer.write_eof()
+    await task
+    assert transport.complete
+    assert ear.heard == [b"0", b"1", b"2", b"3"]
+
+
+async def test_draining_what_never_ends(
+    server: Server, transport: WebSocketTransport, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Draining ends with the silence of the peer, and when that does not come, all the same."""
+    monkeypatch.setattr(common, "_DRAIN_LIMIT_S", 1.2)
+    loop = asyncio.get_running_loop()
+    started = loop.time()
+    task = asyncio.create_task(transport.close(1000, "", drain=True))
+    await server.peer.receive()
+    while not task.done():
+        server.peer.write(frame(TEXT, b"more"))
+        await asyncio.sleep(0.05)
+    await task
+    assert not transport.complete
+    assert 1.2 <= loop.time() - started < 6
+    other = await server.connect()
+    started = loop.time()
+    await other.close(1000, "", drain=True)
+    assert not other.complete
+    assert 0.5 <= loop.time() - started < 3
+
+
+async def test_draining_a_reset(server: Server, transport: WebSocketTransport) -> None:
+    """After a reset nobody knows what was on its way."""
+    task = asyncio.create_task(transport.close(1000, "", drain=True))
+    await server.peer.receive()
+    server.peer.reset()
+    await task
+    assert not transport.complete
 
 
 async def test_closing_that_is_cancelled(server: Server, transport: WebSocketTransport) -> None:
