@@ -69,11 +69,12 @@ async def test_iterating_before_opening(stream: RTMSStream) -> None:
     [
         (InvalidParameters("a", "b", "c"), InvalidParameters),
         (ValueError("no"), CredentialsUnavailable),
+        (asyncio.CancelledError(), CredentialsUnavailable),
     ],
-    ids=["ours", "another"],
+    ids=["ours", "another", "what it awaited was cancelled"],
 )
 async def test_iterating_a_stream_that_cannot_be_opened(
-    fault: Exception, told: type[RTMSError]
+    fault: BaseException, told: type[RTMSError]
 ) -> None:
     """Whoever waits while the credentials are looked up learns that there will be nothing."""
     gate = asyncio.Event()

@@ -216,6 +216,13 @@ def test_other_window_ends() -> None:
         webhooks.receive(BODY, HEADERS, secret=SECRET, now=NOW + 11, window_s=10)
 
 
+@pytest.mark.parametrize("max_bytes", [-1, 0, math.nan], ids=repr)
+def test_largest_size_that_is_none(max_bytes: int) -> None:
+    """A limit that no body can keep is a mistake of the application, not of the sender."""
+    with pytest.raises(ValueError, match=r"max_bytes: expected .* from 1, got (-|0|nan).*; leave"):
+        webhooks.receive(BODY, HEADERS, secret=SECRET, now=NOW, max_bytes=max_bytes)
+
+
 @pytest.mark.parametrize("window_s", [-1, -0.001, math.nan], ids=repr)
 def test_window_that_is_none(window_s: float) -> None:
     """A window that lets nothing through is a mistake of the application, not of the request."""

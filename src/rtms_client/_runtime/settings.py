@@ -1,12 +1,13 @@
 """What a client decides for its streams, and what follows from it for one of them."""
 
+import asyncio
 import random
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 import attrs
 
-from rtms_client._runtime.hooks import StreamObserver, guarded
+from rtms_client._runtime.hooks import StreamObserver, guarded, is_own_cancellation
 from rtms_client._runtime.log import Log
 from rtms_client._wire.outbound import MediaParams
 from rtms_client.config import (
@@ -111,7 +112,9 @@ async def find_signer(
             found = await given if isinstance(given, Awaitable) else given
         except RTMSError:
             raise  # such as a secret that is empty
-        except Exception as error:
+        except (Exception, asyncio.CancelledError) as error:
+            if isinstance(error, asyncio.CancelledError) and is_own_cancellation():
+                raise
             raise CredentialsUnavailable(info.stream_id, type(error).__name__) from error
     return _signer(found, info)
 

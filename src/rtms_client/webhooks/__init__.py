@@ -117,14 +117,20 @@ def receive(
     Raises:
         WebhookError: The webhook is refused; the subclass says why, its ``http_status`` what to
             answer. It holds nothing of the body, of a signature or of a secret.
-        InvalidParameters: Body, headers, secrets or window are not what they should be: a mistake
-            of the application.
+        InvalidParameters: Body, headers, secrets, window or largest size are not what they should
+            be: a mistake of the application.
     """
     if not window_s >= 0:  # so written that NaN is refused
         raise InvalidParameters(
             "window_s",
             f"expected a number of seconds from 0, got {window_s!r}",
             "leave it out for 300, the window of Zoom's samples",
+        )
+    if not max_bytes > 0:
+        raise InvalidParameters(
+            "max_bytes",
+            f"expected a number of bytes from 1, got {max_bytes!r}",
+            f"leave it out for {_MAX_BYTES}, far more than any webhook has",
         )
     content = _content(body, max_bytes)
     signature = read_signature(headers)

@@ -287,6 +287,29 @@ async def test_credentials_that_are_not_found_end_the_stream() -> None:
             assert isinstance(caught.value.__cause__, KeyError)
 
 
+async def test_credentials_whose_look_up_is_cancelled_end_the_stream() -> None:
+    """What the function awaited was cancelled, not the stream: its readers hear of it."""
+
+    async def find(info: StreamInfo) -> Credentials:
+        if info.stream_id == "again-1":
+            raise asyncio.CancelledError
+        return Credentials(client_id=CLIENT_ID, client_secret=CLIENT_SECRET)
+
+    async with FakeRTMSServer() as server:
+        zoom = Zoom(server)
+        client = zoom.client = RTMSClient(
+            credentials=find,
+            network=network(server),
+            audio=AudioParams(),
+            restart=zoom.start,
+            restart_policy=QUICK,
+        )
+        async with client, client.stream(info_of(server)) as stream:
+            await zoom.kill()
+            with pytest.raises(CredentialsUnavailable, match="got CancelledError"):
+                await stream.wait_ended()
+
+
 async def test_a_new_server_that_may_not_be_opened_ends_the_stream() -> None:
     """The webhook names a host that is not allowed."""
     async with FakeRTMSServer() as server:
