@@ -167,7 +167,7 @@ class Pace:
         self._final = {
             "frames": frames,
             "per_s": frames / (now - self._begin),
-            "cpu_us": cpu_s / frames * 1e6,
+            "cpu_us": cpu_s / max(frames, 1) * 1e6,
             "core": cpu_s / (now - self._begin),
             "p50_ms": self._quantile(frames, 0.5) * 1e3,
             "p99_ms": self._quantile(frames, 0.99) * 1e3,

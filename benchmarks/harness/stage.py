@@ -139,6 +139,7 @@ async def _watch(module: str, scene: Scene) -> Sight:
         finally:
             if process.returncode is None:
                 process.kill()
+                await process.wait()
     lines = output.splitlines()
     if process.returncode or not lines:
         raise RuntimeError(f"{module} failed with {process.returncode}: {errors.decode()[-2000:]}")

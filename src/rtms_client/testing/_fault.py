@@ -94,6 +94,10 @@ _CODES: Final[Mapping[FaultKind, int]] = {
     FaultKind.REJECT: 45,
     FaultKind.CLOSE: 1000,
 }
+_SOCKETS: Final[Mapping[FaultKind, tuple[str, ...]]] = {
+    FaultKind.REPLAY: ("any", "media", "audio", "all"),
+    FaultKind.FORGET: ("any", "signaling"),
+}
 _HUGE: Final = 17 * 1024 * 1024
 
 
@@ -102,7 +106,7 @@ class Fault:
     """One thing that goes wrong, where, when and how often.
 
     Raises:
-        ValueError: The kind cannot strike on this occasion.
+        ValueError: The kind cannot strike on this occasion, or at this socket.
     """
 
     kind: FaultKind = attrs.field(converter=FaultKind)
@@ -145,6 +149,10 @@ class Fault:
         free = {"time", "open", "received", "sent"} if self.kind in BREAKS else set[str]()
         if self.on not in free | {_OCCASIONS[self.kind]}:
             raise ValueError(f"{self.kind.name} cannot strike at {self.on!r}")
+        where = _SOCKETS.get(self.kind, (self.socket,))
+        if self.socket not in where:
+            names = ", ".join(map(repr, where))
+            raise ValueError(f"{self.kind.name} strikes at {names} only, not at {self.socket!r}")
 
 
 @attrs.frozen

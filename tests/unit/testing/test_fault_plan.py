@@ -44,6 +44,16 @@ def test_impossible_occasions(kind: FaultKind, on: Any) -> None:  # noqa: ANN401
         Fault(kind, on=on)
 
 
+@pytest.mark.parametrize(
+    ("kind", "socket", "only"),
+    [(FaultKind.FORGET, "audio", "'signaling'"), (FaultKind.REPLAY, "signaling", "'audio', 'all'")],
+)
+def test_impossible_sockets(kind: FaultKind, socket: str, only: str) -> None:
+    """The same of a fault at a connection where there is nothing that it could spoil."""
+    with pytest.raises(ValueError, match=f"{kind.name} strikes at .*{only} only, not at '{socket}"):
+        Fault(kind, socket=socket)
+
+
 def test_codes() -> None:
     """Codes have defaults that fit their kind."""
     assert Fault(FaultKind.HTTP_STATUS).code == 503
