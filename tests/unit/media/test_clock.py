@@ -1,9 +1,11 @@
 """Places on the axis of a session."""
 
+import pytest
 from tests.unit.cli.items import START, T0, audio, caption
 
 from rtms_client.enums import MediaType, StreamState
 from rtms_client.events import (
+    ActiveSpeakerChanged,
     FirstPacket,
     MediaUnavailable,
     ParticipantJoined,
@@ -48,8 +50,9 @@ def test_buffered_audio_moves_the_start() -> None:
     clock = SessionClock()
     clock.place(START)
     assert clock.place(audio(-60_001)) is None
-    assert clock.place(audio(-1)) is None
-    assert clock.start_ms == T0
+    assert clock.place(audio(-1)) == 0
+    assert clock.place(audio(-2)) is None
+    assert clock.start_ms == T0 - 1
 
 
 def test_joining_late_is_no_leap() -> None:
@@ -118,3 +121,57 @@ def test_only_neighbours_prove_each_other_right() -> None:
     assert clock.place(audio(86_400_021)) is None
     assert clock.place(audio(86_400_021)) is None
     assert clock.place(audio(86_400_020)) == 86_400_020
+
+
+YEARS = 5 * 365 * 86_400_000
+
+
+@pytest.mark.parametrize("wrong_ms", [-T0, -90_000_000, 1_800_000, YEARS])
+@pytest.mark.parametrize("first", ["packet", "medium"])
+def test_a_wrong_start_is_given_up(first: str, wrong_ms: int) -> None:
+    """When two media agree that the first time stamp was wrong, only the first of them is lost."""
+    clock = SessionClock()
+    wrong = FirstPacket(timestamp_ms=T0 + wrong_ms) if first == "packet" else audio(wrong_ms)
+    assert clock.place(wrong) == 0
+    assert [clock.place(audio(at_ms)) for at_ms in (20, 0, 40)] == [None, 0, 40]
+    assert (clock.start_ms, clock.length_ms) == (T0, 40)
+
+
+@pytest.mark.parametrize("wrong_ms", [-T0, YEARS])
+def test_a_wrong_first_medium_is_left_out(wrong_ms: int) -> None:
+    """The start that the server gave, and the next medium, are two against one."""
+    clock = SessionClock()
+    clock.place(START)
+    assert clock.place(audio(wrong_ms)) is None
+    assert [clock.place(audio(at_ms)) for at_ms in (0, 20)] == [0, 20]
+    assert (clock.start_ms, clock.length_ms) == (T0, 20)
+
+
+def test_the_first_of_two_media_are_wrong() -> None:
+    """Each connection may begin with the same mistake; what follows outvotes them."""
+    clock = SessionClock()
+    clock.place(START)
+    assert [clock.place(one) for one in (audio(-T0), caption(-T0))] == [None, 0]
+    assert [clock.place(audio(at_ms)) for at_ms in (0, 20, 40, 60)] == [None, None, 40, 60]
+    assert (clock.start_ms, clock.length_ms) == (T0, 60)
+
+
+def test_events_alone_do_not_move_the_start() -> None:
+    """They can agree with a medium, though."""
+    clock = SessionClock()
+    clock.place(START)
+    for at_ms in (YEARS, YEARS + 20):
+        assert clock.place(ActiveSpeakerChanged(timestamp_ms=T0 + at_ms)) is None
+    assert clock.start_ms == T0
+    assert clock.place(audio(YEARS + 40)) == 40
+
+
+def test_ten_make_the_start_final() -> None:
+    """What comes later cannot be laid over what is there."""
+    for agreed, moved in ((9, True), (10, False)):
+        clock = SessionClock()
+        for at_ms in range(agreed):
+            clock.place(audio(at_ms))
+        places = [clock.place(audio(YEARS + at_ms)) for at_ms in range(20)]
+        assert (places[agreed:] == [*range(agreed, 20)]) is moved
+        assert (clock.start_ms == T0) is not moved

@@ -412,3 +412,16 @@ def test_made_up_speakers_do_not_fill_the_memory(
     recording.close()
     assert recording.wav("audio.wav") == [*[1] * 160, *[3] * 160]
     assert recording.recorder.problems() == {"audio packets of too many speakers": 1}
+
+
+def test_one_wrong_time_does_not_empty_a_recording(tmp_path: Path) -> None:
+    """Whatever the first time stamp says, the rest is there, and what is not is counted."""
+    for number, wrong_ms in enumerate((-1_790_000_000_000, 10**12)):
+        recorder = Recorder(tmp_path / str(number))
+        recorder.write(at_8k(wrong_ms, 9))
+        for at_ms in (0, 20, 40):
+            recorder.write(at_8k(at_ms, 1))
+        recorder.close()
+        with wave.open(str(tmp_path / str(number) / "audio.wav")) as file:
+            assert samples(file.readframes(10**6)) == [*[9] * 160, *[1] * 320]
+        assert recorder.problems() == {"audio packets with an impossible time": 1}
