@@ -1,6 +1,7 @@
 """Movies: pictures as they came, and sound, in a file that plays at every moment."""
 
 import io
+import math
 from collections import deque
 from collections.abc import Callable
 from fractions import Fraction
@@ -15,7 +16,7 @@ from rtms_client.frames import ShareFrame, UserId, VideoFrame
 from ._extras import load
 from ._h264 import black_picture, parameter_sets, picture_size
 from ._keyframes import KeyFrameGate
-from ._video_decoder import VideoDecoder
+from ._video_decoder import MAX_PIXELS, VideoDecoder
 from ._wav import WavFile
 
 __all__ = ["Filler", "Movie", "MovieFormat", "size_of"]
@@ -53,9 +54,15 @@ def size_of(frame: VideoFrame | ShareFrame) -> tuple[int, int] | None:
         MissingExtra: PyAV is not installed.
     """
     if frame.format.codec == MediaCodec.H264:
-        return picture_size(frame.data) if frame.is_key_frame else None
+        return _size(frame.data) if frame.is_key_frame else None
     pictures = VideoDecoder().decode(frame)
     return (pictures[0].width, pictures[0].height) if pictures else None
+
+
+def _size(data: bytes) -> tuple[int, int] | None:
+    """Return the size of a key frame of H.264, unless black in that size would be too much."""
+    size = picture_size(data)
+    return size if size is not None and math.prod(size) <= MAX_PIXELS else None
 
 
 @attrs.frozen
@@ -193,7 +200,7 @@ class Movie:
                 self._black_at = None
                 self._show(picture.at_ms, picture.data, is_key=picture.is_key)
                 if picture.is_key and self._reader == _H264:
-                    self._size = picture_size(picture.data) or self._size
+                    self._size = _size(picture.data) or self._size
             else:
                 self._black_at = picture.at_ms
         self._fill(limit_ms)

@@ -13,7 +13,10 @@ if TYPE_CHECKING:
     import av
     from PIL.Image import Image
 
-__all__ = ["VideoDecoder", "to_image"]
+__all__ = ["MAX_PIXELS", "VideoDecoder", "to_image"]
+
+MAX_PIXELS: Final = 4096 * 2304
+"""Of a picture: the limit of level 5.2 of H.264, and more than twice QHD, the largest of RTMS."""
 
 _DECODERS: Final = {MediaCodec.H264: "h264", MediaCodec.JPG: "mjpeg", MediaCodec.PNG: "png"}
 
@@ -24,6 +27,9 @@ class VideoDecoder:
     Of H.264, nothing is decoded before a key frame: at the start, after a gap or a discontinuity,
     when somebody else is shown, and after a picture that cannot be decoded. So no picture has the
     grey and smeared parts that a decoder makes when it lacks what came before.
+
+    A picture that claims to have more than 4096 x 2304 pixels, which is more than twice what RTMS
+    has (enums notes, MEDIA_RESOLUTION), is not decoded: it could take gigabytes of memory.
 
     Attributes:
         failed: Pictures that could not be decoded.
@@ -53,7 +59,7 @@ class VideoDecoder:
 
         Returns:
             Mostly one picture, which has ``to_ndarray(format="rgb24")`` and ``to_image()``. None
-            when it was skipped, cannot be decoded, or has an unknown codec.
+            when it was skipped, cannot be decoded, is too large, or has an unknown codec.
         """
         if not self._gate.passes(frame):
             return []
@@ -66,6 +72,7 @@ class VideoDecoder:
         if kind != self._kind or frame.user_id != self._source or frame.discontinuity:
             self._kind, self._source = kind, frame.user_id
             self._codec = self._av.CodecContext.create(name, "r")
+            self._codec.options = {"max_pixels": str(MAX_PIXELS)}
             self._codec.thread_type = "SLICE"  # threads for pictures would delay them
             self._codec.flags |= self._av.codec.context.Flags.low_delay
         try:
@@ -87,7 +94,7 @@ def to_image(frame: VideoFrame | ShareFrame) -> "Image":
         frame: The frame.
 
     Raises:
-        InvalidParameters: The frame is no key frame, or cannot be decoded.
+        InvalidParameters: The frame is no key frame, too large, or cannot be decoded.
         MissingExtra: PyAV or Pillow is not installed.
     """
     load("PIL.Image", "rtms_client.media.to_image", "pillow")

@@ -361,6 +361,17 @@ def test_pictures_that_have_no_place(studio: Studio) -> None:
     }
 
 
+def test_nothing_is_as_large_as_an_absurdly_large_picture(studio: Studio) -> None:
+    """No movie begins with it, and no black has its size."""
+    studio.sound(20)
+    wide = black((4112, 2304))
+    assert studio.write(video(0, wide), video(20, KEY)) == [None, "video.mkv"]
+    studio.write(video(40, wide), stopped(60), audio(100))
+    assert studio.close() == {"video frames before a key frame": 1}
+    sizes = [size for _, *size, _ in watch(studio.folder / "video.mkv")]
+    assert sizes == [[64, 48], [64, 48], [4112, 2304], [64, 48]]
+
+
 def test_stereo(tmp_path: Path) -> None:
     """Sound keeps its channels and its rate."""
     studio = Studio(tmp_path)

@@ -3,7 +3,7 @@
 import sys
 
 import pytest
-from tests.unit.cli.items import GRACE, H264, PNG, share, video
+from tests.unit.cli.items import GRACE, H264, JPG, PNG, share, video
 from tests.unit.media.pictures import black, encode, still
 
 from rtms_client.config import PictureFormat
@@ -111,3 +111,18 @@ def test_an_empty_picture_is_no_end() -> None:
         *(1, 0, 1)
     ]
     assert (decoder.failed, stills.failed) == (1, 1)
+
+
+def test_absurdly_large_pictures() -> None:
+    """What claims to be larger than 4096 x 2304 is not decoded, whatever it takes to do so."""
+    wide = (4112, 2304)
+    h264 = VideoDecoder()
+    assert brightness(h264, video(data=black(wide)), video(data=DELTAS[0])) == []
+    assert brightness(h264, video(data=black((4096, 2304))), video(data=KEY)) == [20, 50]
+    assert (h264.failed, h264.skipped) == (1, 1)
+    for kind, form in (("JPEG", JPG), ("PNG", PNG)):
+        stills = VideoDecoder()
+        pictures = [still("red", kind, size) for size in (wide, (64, 48))]
+        found = [stills.decode(share(data=data, format=form)) for data in pictures]
+        assert [len(one) for one in found] == [0, 1]
+        assert stills.failed == 1
