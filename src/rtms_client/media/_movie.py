@@ -45,6 +45,8 @@ _PICTURE_MS: Final = 40
 _BLACK_EVERY_MS: Final = 1000
 _MAX_SOURCES: Final = 1000
 _MAX_PENDING_BYTES: Final = 64 * 1024 * 1024
+_OBJECT_BYTES: Final = 200
+"""What a picture takes besides its data: object, times, header of the bytes, place in the queue."""
 
 
 def size_of(frame: VideoFrame | ShareFrame) -> tuple[int, int] | None:
@@ -71,6 +73,11 @@ class _Picture:
     data: bytes
     """Empty when the camera was turned off."""
     is_key: bool
+
+    @property
+    def size(self) -> int:
+        """Memory that it takes, in bytes."""
+        return _OBJECT_BYTES + len(self.data)
 
 
 class Movie:
@@ -177,7 +184,7 @@ class Movie:
 
     def _wait(self, picture: _Picture) -> None:
         self._pending.append(picture)
-        self._pending_bytes += len(picture.data)
+        self._pending_bytes += picture.size
         while self._pending_bytes > _MAX_PENDING_BYTES:
             self.advance(self._pending[0].at_ms)
 
@@ -194,7 +201,7 @@ class Movie:
             self._open()
         while self._pending and self._pending[0].at_ms <= limit_ms:
             picture = self._pending.popleft()
-            self._pending_bytes -= len(picture.data)
+            self._pending_bytes -= picture.size
             self._fill(picture.at_ms)
             if picture.data:
                 self._black_at = None

@@ -291,10 +291,22 @@ def test_a_process_that_stood_still(studio: Studio) -> None:
 
 def test_waiting_pictures_are_bounded(studio: Studio, monkeypatch: pytest.MonkeyPatch) -> None:
     """When too many wait, they are written although sound may still come."""
-    monkeypatch.setattr(_movie, "_MAX_PENDING_BYTES", 2 * len(KEY))
+    monkeypatch.setattr(_movie, "_MAX_PENDING_BYTES", 2 * (len(KEY) + 200))
     studio.write(*(video(1000 * number, KEY) for number in range(6)))
     [movie, _] = studio.recorder.files()
     assert movie.duration_ms == 3000
+    studio.close()
+
+
+def test_waiting_pictures_are_bounded_however_small(
+    studio: Studio, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Objects take memory, too, so that their number is bounded."""
+    tiny = b"\0\0\1\x41"
+    monkeypatch.setattr(_movie, "_MAX_PENDING_BYTES", 10 * (len(tiny) + 200))
+    studio.write(video(0, KEY), *(video(1000 * number, tiny) for number in range(1, 15)))
+    [movie, _] = studio.recorder.files()
+    assert movie.duration_ms == 4000
     studio.close()
 
 
