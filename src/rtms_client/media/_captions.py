@@ -13,6 +13,7 @@ from rtms_client.enums import DataAttribute, Language
 from rtms_client.exceptions import InvalidParameters
 from rtms_client.frames import TranscriptSegment, UserId
 
+from ._clock import SessionClock
 from ._files import write_all
 from ._text import clean
 
@@ -21,6 +22,9 @@ __all__ = ["CaptionFile", "Cue", "LiveCaptions", "caption_format"]
 _OPEN_CUES: Final = 64
 _REMEMBERED: Final = 4096
 _MIN_MS, _MAX_MS, _CHARACTER_MS = 1000, 7000, 60
+_LONGEST_MS: Final = 600_000  # of an utterance; an end after that is a mistake
+_APART_MS: Final = 3_600_000  # time stamp and start say the same, or one of them is a mistake
+_AHEAD_MS: Final = 120_000  # twice as long as a server buffers
 _MAX_JOINED_MS: Final = 10_000
 _VTT_HEAD: Final = b"WEBVTT\n\n"
 _Key: TypeAlias = tuple[str | None, UserId | None, int]
@@ -32,7 +36,7 @@ class Cue:
 
     start_ms: int
     end_ms: int
-    """As the server says; else estimated from the length of the text."""
+    """As the server says, if that can be true; else estimated from the length of the text."""
     text: str = attrs.field(repr=False)
     user_id: UserId | None = None
     user_name: str | None = attrs.field(default=None, repr=False)
@@ -73,6 +77,10 @@ class _Cues:
         bisect.insort(self.all, cue, key=lambda one: one.start_ms)
         return True
 
+    def drop_after(self, start_ms: int) -> None:
+        """Forget the cues that begin after a moment."""
+        del self.all[bisect.bisect_right(self.all, start_ms, key=lambda one: one.start_ms) :]
+
     def settle(self, count: int) -> None:
         """Let go of the first cues; only their keys are remembered."""
         for cue in self.all[:count]:
@@ -83,14 +91,17 @@ class _Cues:
 
 
 def _cue(segment: TranscriptSegment, zero_ms: int) -> Cue:
-    """Place a segment in the session."""
+    """Place a segment in the session.
+
+    Its time stamp, which a clock can judge, is right when the start is far from it.
+    """
     zero = 0 if segment.relative_times else zero_ms
-    start_ms = segment.timestamp_ms - zero_ms
+    at_ms = start_ms = segment.timestamp_ms - zero_ms
     if segment.start_ms is not None:
         start_ms = segment.start_ms - zero
-    start_ms = max(start_ms, 0)
+    start_ms = max(start_ms if abs(start_ms - at_ms) <= _APART_MS else at_ms, 0)
     end_ms = 0 if segment.end_ms is None else segment.end_ms - zero
-    if end_ms <= start_ms:
+    if not start_ms < end_ms <= start_ms + _LONGEST_MS:
         length_ms = _CHARACTER_MS * len(segment.text)
         end_ms = start_ms + max(_MIN_MS, min(_MAX_MS, length_ms))
     return Cue(
@@ -287,11 +298,14 @@ class CaptionFile:
 class LiveCaptions:
     """The captions of the last seconds, to be shown while people speak.
 
+    A caption with a wrong time is shown when it comes, and does not hide those that follow: what
+    is more than two minutes ahead of a new one goes away.
+
     Args:
         seconds: How far back, in seconds before the newest caption.
         join_pause_ms: Join what one speaker says with no longer pauses, in milliseconds.
         start_ms: Start of the session, Unix time in milliseconds; times of cues count from it.
-            `None` takes the time stamp of the first segment.
+            `None` takes the time stamp of the first segment; see `SessionClock`.
 
     Raises:
         InvalidParameters: The time is not positive, or not finite.
@@ -303,14 +317,18 @@ class LiveCaptions:
         if not 0 < seconds < math.inf:
             raise InvalidParameters("seconds", f"got {seconds}", "use a positive, finite number")
         self._window_ms = int(seconds * 1000)
-        self._pause_ms, self._start_ms = join_pause_ms, start_ms
+        self._pause_ms, self._clock = join_pause_ms, SessionClock(start_ms)
+        self._start_ms = 0
         self._cues = _Cues()
 
     def add(self, segment: TranscriptSegment) -> bool:
         """Take a segment; returns whether that changes what is to be shown."""
-        if self._start_ms is None:
-            self._start_ms = segment.timestamp_ms
-        changed = self._cues.add(segment, self._start_ms)
+        self._clock.place(segment)
+        start_ms = self._clock.start_ms or 0
+        if start_ms != self._start_ms:  # what came before has times from another start
+            self._start_ms, self._cues = start_ms, _Cues()
+        changed = self._cues.add(segment, start_ms)
+        self._cues.drop_after(_cue(segment, start_ms).start_ms + _AHEAD_MS)
         cues = self._cues.all
         oldest_ms = max((cue.end_ms for cue in cues), default=0) - self._window_ms
         while cues and (cues[0].end_ms < oldest_ms or len(cues) > _OPEN_CUES):

@@ -23,6 +23,15 @@ __all__ = ["Attendee", "Speakers", "Turn"]
 _MAX_TURNS: Final = 100_000
 _MAX_ATTENDEES: Final = 10_000
 _PAUSE_MS: Final = 500
+_REPLAYED_MS: Final = 120_000  # twice as long as a server buffers
+
+
+def _is_replay(start_ms: int, until_ms: int) -> bool:
+    """Tell whether what begins before a moment may have come before it.
+
+    If that moment is too far ahead, the time stamp that led to it was wrong.
+    """
+    return start_ms <= until_ms <= start_ms + _REPLAYED_MS
 
 
 def _time(change: tuple[int, UserId | None]) -> int:
@@ -56,6 +65,10 @@ class Attendee:
     """How long this participant has spoken, in milliseconds."""
 
 
+def _start(turn: Turn) -> int:
+    return turn.start_ms
+
+
 class Speakers:
     """Follows a stream and tells who was there, who spoke when, and for how long.
 
@@ -65,7 +78,9 @@ class Speakers:
     speaker makes talk times add up to more than the session when people talk at once.
 
     Turns are those of the packets, or of the active speaker, joined over pauses of half a second.
-    The last 100,000 are kept, and up to 10,000 participants.
+    The last 100,000 are kept, and up to 10,000 participants. A packet with a wrong time is a turn
+    of its own and changes no other; within two minutes before it, what follows is taken for a
+    replay and does not count.
     """
 
     def __init__(self) -> None:
@@ -121,7 +136,8 @@ class Speakers:
 
     def _hear(self, frame: AudioFrame) -> None:
         start_ms, end_ms = frame.timestamp_ms, frame.timestamp_ms + duration_ms(frame)
-        self._newest_ms = max(self._newest_ms, end_ms)
+        if not _is_replay(end_ms, self._newest_ms):
+            self._newest_ms = end_ms
         key = speaker_key(frame)
         if key is None:
             self._mix(start_ms, end_ms)
@@ -129,8 +145,9 @@ class Speakers:
         known = self._learn(key, frame.user_name)
         if known is None:
             return
-        # What comes again counts once.
-        start_ms = max(start_ms, self._heard_until.get(key, 0))
+        heard_until = self._heard_until.get(key, 0)
+        if _is_replay(start_ms, heard_until):  # what comes again counts once
+            start_ms = heard_until
         if start_ms < end_ms:
             self._heard_until[key] = end_ms
             talk_ms = known.talk_ms + end_ms - start_ms
@@ -139,7 +156,7 @@ class Speakers:
 
     def _extend(self, key: Speaker, start_ms: int, end_ms: int) -> None:
         turn = self._open.get(key)
-        if turn is not None and start_ms - turn.end_ms <= _PAUSE_MS:
+        if turn is not None and 0 <= start_ms - turn.end_ms <= _PAUSE_MS:
             self._open[key] = attrs.evolve(turn, end_ms=end_ms)
             return
         if turn is not None:
@@ -149,7 +166,7 @@ class Speakers:
     def _mix(self, start_ms: int, end_ms: int) -> None:
         """Remember mixed audio; whose it is may only be told later, on another connection."""
         last = self._mixed[-1] if self._mixed else None
-        if last is not None and start_ms <= last[1]:
+        if last is not None and _is_replay(start_ms, last[1]):
             self._mixed[-1] = (last[0], max(last[1], end_ms))
         else:
             self._mixed.append((start_ms, end_ms))
@@ -180,7 +197,7 @@ class Speakers:
     def turns(self) -> list[Turn]:
         """Who spoke when, in the order of the starts."""
         mixed: list[Turn] = []
-        for part in self._parts():
+        for part in sorted(self._parts(), key=_start):
             last = mixed[-1] if mixed else None
             if (
                 last is not None
@@ -191,7 +208,7 @@ class Speakers:
             else:
                 mixed.append(part)
         every = [*self._turns, *self._open.values(), *mixed]
-        return sorted(every, key=lambda turn: turn.start_ms)
+        return sorted(every, key=_start)
 
     def at(self, timestamp_ms: int) -> UserId | None:
         """Return who was the active speaker at a moment.

@@ -293,3 +293,44 @@ def test_live_captions_need_a_finite_time(seconds: float) -> None:
     """What is no time is said so, not some error of arithmetic."""
     with pytest.raises(InvalidParameters, match="use a positive, finite number"):
         LiveCaptions(seconds)
+
+
+YEARS = 5 * 365 * 86_400_000
+
+
+@pytest.mark.parametrize("wrong_ms", [-T0, -YEARS, 1_800_000, YEARS])
+def test_live_captions_with_one_wrong_time(wrong_ms: int) -> None:
+    """It does not hide what comes next, nor change its times."""
+    live = LiveCaptions(10)
+    for at_ms, text in ((0, "one"), (1000, "two"), (wrong_ms, "wrong"), (3000, "three")):
+        assert live.add(caption(at_ms, text))
+    assert [cue.text for cue in live.cues()][-1] == "three"
+    live.add(caption(4000, "four"))
+    assert [(cue.text, cue.start_ms) for cue in live.cues()][-2:] == [
+        ("three", 3000),
+        ("four", 4000),
+    ]
+
+
+@pytest.mark.parametrize("wrong_ms", [-T0, YEARS])
+def test_live_captions_whose_first_time_is_wrong(wrong_ms: int) -> None:
+    """Everything is shown when it comes, and times count from the first right one."""
+    live = LiveCaptions(10)
+    live.add(caption(wrong_ms, "wrong"))
+    live.add(caption(0, "one"))
+    assert "one" in [cue.text for cue in live.cues()]
+    live.add(caption(1000, "two"))
+    live.add(caption(2000, "three"))
+    assert [(cue.text, cue.start_ms) for cue in live.cues()] == [("two", 1000), ("three", 2000)]
+
+
+def test_starts_and_ends_that_cannot_be_true(path: Path) -> None:
+    """The time stamp counts instead, and the length of the text."""
+    file = CaptionFile(path)
+    file.add(caption(1000, "one", start_ms=T0 + YEARS, end_ms=T0 + YEARS + 500), T0)
+    file.add(caption(3000, "two", start_ms=T0 + 3000, end_ms=T0 + YEARS), T0)
+    file.close()
+    assert [line for line in path.read_text("utf-8").splitlines() if "-->" in line] == [
+        "00:00:01.000 --> 00:00:02.000",
+        "00:00:03.000 --> 00:00:04.000",
+    ]

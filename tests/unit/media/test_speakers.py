@@ -122,3 +122,32 @@ def test_memory_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     speakers.add(audio(0, user_id=3))
     assert [one.user_id for one in speakers.attendees.values()] == [1, 2]
     assert speakers.turns == []
+
+
+YEARS = 5 * 365 * 86_400_000
+
+
+@pytest.mark.parametrize("mixed", [False, True])
+@pytest.mark.parametrize("wrong_ms", [-T0, 1_800_000, YEARS])
+@pytest.mark.parametrize("place", [0, 2])
+def test_one_wrong_time(place: int, wrong_ms: int, mixed: bool) -> None:  # noqa: FBT001  # a parameter
+    """It is a turn of its own; those of the others are what they would be without it."""
+    speakers = Speakers()
+    speakers.add(speaks(ADA, -T0))
+    times = [0, 20, 600_000, 600_020]
+    for at_ms in (*times[:place], wrong_ms, *times[place:]):
+        speakers.add(audio(at_ms, user_id=0 if mixed else ADA))
+    speakers.add(ParticipantLeft(participants=people(ADA)))
+    turns = {turn.start_ms - T0: turn.end_ms - turn.start_ms for turn in speakers.turns}
+    assert turns == {0: 40, 600_000: 40, wrong_ms: 20}
+    known = speakers.attendees[None, ADA]
+    assert (known.talk_ms, known.left_ms) == (100, T0 + 600_040)
+
+
+def test_mixed_audio_that_comes_late_counts_once() -> None:
+    """A replay is part of the turn that it belongs to."""
+    speakers = Speakers()
+    speakers.add(speaks(ADA, 0))
+    for at_ms in (0, 20, 40, 0, 60):
+        speakers.add(audio(at_ms, user_id=0))
+    assert [turn.end_ms - turn.start_ms for turn in speakers.turns] == [80]
