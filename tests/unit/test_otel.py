@@ -1,15 +1,18 @@
 """The table of metrics: one name everywhere, and what OpenTelemetry's exporters make of it."""
 
+import gc
 import importlib.util
 import json
 import re
 import sys
+import weakref
 from pathlib import Path
 
 import attrs
 import pytest
 from opentelemetry.exporter.prometheus import PrometheusMetricReader
 from opentelemetry.sdk.metrics import MeterProvider
+from opentelemetry.sdk.metrics.export import InMemoryMetricReader
 from prometheus_client import CollectorRegistry
 
 from rtms_client import otel
@@ -123,3 +126,15 @@ def test_client_without_streams() -> None:
     )
     [streams] = [family for family in registry.collect() if family.name == "rtms_streams"]
     assert {sample.value for sample in streams.samples} == {0.0}
+
+
+def test_a_provider_that_is_given_up() -> None:
+    """Metrics do not keep it alive, nor the client, once nobody else has them."""
+    provider = MeterProvider([InMemoryMetricReader()], shutdown_on_exit=False)
+    client = RTMSClient("id", "secret")
+    otel.instrument(client, provider)
+    known, user = weakref.ref(provider), weakref.ref(client)
+    provider.shutdown()
+    del provider, client
+    gc.collect()
+    assert (known(), user()) == (None, None)
