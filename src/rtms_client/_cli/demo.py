@@ -18,7 +18,7 @@ from rtms_client.media import SessionClock
 from rtms_client.testing import EVERY_MEDIUM, FakeRTMSServer, sample_meeting
 from rtms_client.webhooks import parse_started
 
-from .outdir import prepare_folder
+from .outdir import folder_for_recording
 from .screen import choose_view
 from .session import BUFFERS, Outcome, Session, check_movie
 from .summary import report
@@ -48,7 +48,6 @@ def run(options: argparse.Namespace) -> int:
     """
     check_movie(options.movie)
     folder: Path = options.out
-    prepare_folder(folder, replace=True)
     tally, clock = Tally(), SessionClock()
     messages = sys.stderr if options.json else sys.stdout
 
@@ -93,7 +92,8 @@ def run(options: argparse.Namespace) -> int:
             )
             return await session.run()
 
-    outcome = asyncio.run(play())
+    with folder_for_recording(folder, replace=True):
+        outcome = asyncio.run(play())
     code = report(outcome, tally, clock, messages)
     for line in _NEXT_STEPS:
         print(line.format(folder=folder, kind=options.movie or "h264"), file=messages)

@@ -1,5 +1,7 @@
 """The folder that a recording goes to: made, checked, and cleared of an earlier recording only."""
 
+import contextlib
+from collections.abc import Generator
 from pathlib import Path
 from typing import Final
 
@@ -7,13 +9,16 @@ from rtms_client.media._files import RECORDING_FILE, SESSION_FILE
 
 from .failures import EXIT_USAGE, CommandError
 
-__all__ = ["prepare_folder"]
+__all__ = ["folder_for_recording"]
 
 _NAMED: Final = 3
 
 
-def prepare_folder(folder: Path, *, replace: bool) -> None:
+@contextlib.contextmanager
+def folder_for_recording(folder: Path, *, replace: bool) -> Generator[None, None, None]:
     """Make the folder and look at what is in it; nothing is deleted yet.
+
+    What was made and is empty in the end goes away, so that a failure leaves nothing behind.
 
     Args:
         folder: The folder.
@@ -22,6 +27,18 @@ def prepare_folder(folder: Path, *, replace: bool) -> None:
     Raises:
         CommandError: There are other things in it, or it cannot be used.
     """
+    missing = [one for one in (folder, *folder.parents) if not one.exists()]
+    try:
+        _prepare(folder, replace=replace)
+        yield
+    finally:
+        with contextlib.suppress(OSError):  # the first that is not empty ends it
+            for one in missing:
+                one.rmdir()
+
+
+def _prepare(folder: Path, *, replace: bool) -> None:
+    """Make the folder, and refuse one that holds what must not be lost."""
     if folder.exists() and not folder.is_dir():
         raise CommandError(EXIT_USAGE, f"{folder} is not a folder; choose another one with --out")
     try:

@@ -24,7 +24,7 @@ from rtms_client.testing import WireRecorder
 from rtms_client.webhooks import parse_started
 
 from .failures import EXIT_USAGE, CommandError
-from .outdir import prepare_folder
+from .outdir import folder_for_recording
 from .screen import choose_view, expect_input
 from .session import BUFFERS, Outcome, Patience, Session, check_movie, explained
 from .summary import report
@@ -66,7 +66,6 @@ def run(options: argparse.Namespace) -> int:
         session_factory=wire,
     )
     folder: Path = options.out
-    prepare_folder(folder, replace=options.overwrite)
     tally, clock = Tally(), SessionClock()
     messages = sys.stderr if options.json else sys.stdout
     seconds: float | None = options.seconds
@@ -93,7 +92,8 @@ def run(options: argparse.Namespace) -> int:
         )
         return await session.run()
 
-    outcome = asyncio.run(receive())
+    with folder_for_recording(folder, replace=options.overwrite):
+        outcome = asyncio.run(receive())
     if wire is not None:
         for line in _about(wire):
             print(line, file=messages)

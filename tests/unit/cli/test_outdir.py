@@ -1,11 +1,12 @@
 """Folders of recordings: made, accepted, refused."""
 
+import contextlib
 from pathlib import Path
 
 import pytest
 
 from rtms_client._cli.failures import CommandError
-from rtms_client._cli.outdir import prepare_folder
+from rtms_client._cli.outdir import folder_for_recording
 
 RECORDING = (
     "audio-ada.wav",
@@ -27,8 +28,8 @@ def fill(folder: Path, *names: str) -> None:
 
 def refusal(folder: Path, *, replace: bool = True) -> str:
     """Return why a folder is refused."""
-    with pytest.raises(CommandError) as caught:
-        prepare_folder(folder, replace=replace)
+    with pytest.raises(CommandError) as caught, contextlib.ExitStack() as stack:
+        stack.enter_context(folder_for_recording(folder, replace=replace))
     assert caught.value.exit_code == 2
     return str(caught.value)
 
@@ -36,20 +37,38 @@ def refusal(folder: Path, *, replace: bool = True) -> str:
 def test_a_new_folder_is_made(tmp_path: Path) -> None:
     """Folders above it too."""
     folder = tmp_path / "a" / "b"
-    prepare_folder(folder, replace=False)
-    assert folder.is_dir()
+    with folder_for_recording(folder, replace=False):
+        assert folder.is_dir()
+
+
+def test_folders_that_were_made_and_are_empty_go_away(tmp_path: Path) -> None:
+    """A failure leaves nothing behind; what was there or is used stays."""
+    there = tmp_path / "there"
+    there.mkdir()
+    with (
+        pytest.raises(ZeroDivisionError),
+        folder_for_recording(there, replace=True),
+        folder_for_recording(there / "a" / "b", replace=False),
+    ):
+        raise ZeroDivisionError
+    assert list(tmp_path.rglob("*")) == [there]
+    with folder_for_recording(there / "a" / "b", replace=False):
+        fill(there / "a" / "b", "session.jsonl")
+    assert (there / "a" / "b" / "session.jsonl").exists()
 
 
 def test_an_empty_folder_is_fine(tmp_path: Path) -> None:
     """There is nothing to lose in it."""
-    prepare_folder(tmp_path, replace=False)
+    with folder_for_recording(tmp_path, replace=False):
+        pass
     assert list(tmp_path.iterdir()) == []
 
 
 def test_an_earlier_recording_is_named_not_deleted(tmp_path: Path) -> None:
     """Its files go when the new recording begins, and not when it cannot be joined."""
     fill(tmp_path, *RECORDING)
-    prepare_folder(tmp_path, replace=True)
+    with folder_for_recording(tmp_path, replace=True):
+        pass
     assert len(list(tmp_path.iterdir())) == len(RECORDING)
 
 
