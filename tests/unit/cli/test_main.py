@@ -5,12 +5,14 @@ import contextlib
 import logging
 import sys
 from collections.abc import Iterator
+from importlib.abc import MetaPathFinder
 from pathlib import Path
 
 import pytest
+from typing_extensions import override
 
 from rtms_client.__main__ import main
-from rtms_client._cli import explain
+from rtms_client._cli import explain, program
 from rtms_client._cli.failures import CommandError
 from rtms_client._cli.parser import make_parser
 
@@ -231,6 +233,23 @@ def test_interrupted_outside_the_event_loop(
     failing(monkeypatch, KeyboardInterrupt())
     assert main(["explain"]) == 130
     assert capsys.readouterr().err == f"{make_parser().prog}: interrupted\n"
+
+
+def test_interrupted_while_the_program_is_loaded(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Loading takes a moment, and Ctrl-C in it ends the program without a traceback, too."""
+
+    class Slow(MetaPathFinder):
+        @override
+        def find_spec(self, name: str, *_more: object) -> None:
+            assert name == program.__name__
+            raise KeyboardInterrupt
+
+    monkeypatch.delitem(sys.modules, program.__name__)
+    monkeypatch.setattr(sys, "meta_path", [Slow()])
+    assert main(["explain"]) == 130
+    assert capsys.readouterr() == ("", "")
 
 
 def test_a_reader_that_went_away(
