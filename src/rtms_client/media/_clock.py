@@ -89,9 +89,7 @@ class SessionClock:
             self._doubts, self._doubted_ms = 1, timestamp_ms
             return None
         self._doubts, self._doubted_ms = self._doubts + 1, min(self._doubted_ms, timestamp_ms)
-        if 0 <= at_ms <= self.length_ms + _SILENCE_MS:
-            return start_ms
-        if not is_medium or self._support >= min(self._doubts, _FINAL):
-            return None
-        self._support, self.length_ms = self._doubts - 1, 0
-        return self._doubted_ms
+        if is_medium and self._support < min(self._doubts, _FINAL):
+            self._support, self.length_ms = self._doubts - 1, 0
+            return self._doubted_ms
+        return start_ms if 0 <= at_ms <= self.length_ms + _SILENCE_MS else None
