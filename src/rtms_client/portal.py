@@ -16,13 +16,14 @@ import contextlib
 import threading
 from collections import deque
 from collections.abc import Callable, Coroutine, Iterable, Mapping
-from concurrent.futures import CancelledError, Future
+from concurrent.futures import Future
 from types import TracebackType
 from typing import Any, Generic, Protocol, Self, TypeVar
 
 from typing_extensions import override
 
 from rtms_client._runtime.background import BackgroundOver, BackgroundThread
+from rtms_client._runtime.calls import Call
 from rtms_client._runtime.dispatch import callback_name
 from rtms_client.config import StreamInfo
 from rtms_client.enums import SessionState, StopReason, StreamState
@@ -228,7 +229,7 @@ class PortalIterator(Generic[T_co]):
         self._thread = thread
         self._items = items
         self._arrived: deque[T_co] = deque()
-        self._call: Future[bool] | None = None
+        self._call = Call(self._fetch)
 
     def __iter__(self) -> Self:
         return self
@@ -245,20 +246,13 @@ class PortalIterator(Generic[T_co]):
 
     def _wait(self) -> bool:
         """Wait for more; tell whether there is any."""
-        self._thread.check_process()
+        if self._call.done:  # else it is the first, or was interrupted and goes on
+            self._call = Call(self._fetch)
         try:
-            self._call = self._call or self._thread.begin(self._fetch)
-            return self._result(self._call)
-        except (BackgroundOver, CancelledError):  # the loop is gone, but not what it received
+            return self._thread.wait(self._call)
+        except BackgroundOver:  # the loop is gone, but not what it received
             self._arrived.extend(self._items.take())
             return bool(self._arrived)
-
-    def _result(self, call: "Future[bool]") -> bool:
-        try:
-            return call.result()
-        finally:
-            if call.done():  # else it was interrupted, and goes on
-                self._call = None
 
     async def _fetch(self) -> bool:
         """Get a batch; what was taken from the buffer is here at once, whatever happens then."""

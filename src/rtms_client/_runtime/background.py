@@ -5,10 +5,11 @@ import atexit
 import os
 import threading
 from collections.abc import Callable, Coroutine
-from concurrent.futures import CancelledError, Future
 from contextlib import AbstractAsyncContextManager
 from typing import Any, Final, TypeVar
 
+from rtms_client._runtime.calls import Call, Outcome
+from rtms_client._runtime.scope import TaskScope
 from rtms_client.exceptions import InvalidState
 
 __all__ = ["BackgroundOver", "BackgroundThread"]
@@ -43,9 +44,10 @@ class BackgroundThread:
         self._pid = os.getpid()
         self._thread: threading.Thread | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._ready: Future[None] = Future()
+        self._ready = Outcome[None]()
         self._leave = asyncio.Event()
-        self._calls: set[Future[Any]] = set()
+        self._calls: set[Call[Any]] = set()
+        self._scope = TaskScope(name, lambda _: None)  # a failure is the caller's
 
     # --- life ------------------------------------------------------------------------------------
 
@@ -64,7 +66,7 @@ class BackgroundThread:
             self._thread.start()
         atexit.register(self.close)
         try:
-            self._ready.result()
+            self._ready.wait()
         except BaseException:
             self.close()
             raise
@@ -88,14 +90,14 @@ class BackgroundThread:
         try:
             loop = asyncio.new_event_loop()
         except BaseException as error:  # noqa: BLE001  # whatever it is, somebody waits for it
-            self._ready.set_exception(error)
+            self._ready.finish(error=error)
             return
         try:
             loop.run_until_complete(self._stay(loop))
         except BaseException as error:
-            if self._ready.done():
+            if self._ready.done:
                 raise
-            self._ready.set_exception(error)
+            self._ready.finish(error=error)
         finally:
             with self._gate:
                 self._loop = None
@@ -107,15 +109,15 @@ class BackgroundThread:
         async with self._context:
             with self._gate:
                 self._loop = loop
-            self._ready.set_result(None)
+            self._ready.finish()
             await self._leave.wait()
 
     async def _finish(self) -> None:
         """End all calls."""
-        for call in tuple(self._calls):
-            call.cancel()
         for _ in range(_ROUNDS):
-            await asyncio.sleep(0)  # calls that were on their way have their tasks now
+            await asyncio.sleep(0)  # calls that were on their way have begun now
+            for call in self._calls:
+                call.finish(error=_over())
             tasks = asyncio.all_tasks() - {asyncio.current_task()}
             if not tasks:
                 break
@@ -148,20 +150,21 @@ class BackgroundThread:
 
     # --- calls -----------------------------------------------------------------------------------
 
-    def begin(self, function: Callable[..., Coroutine[Any, Any, T]], *args: object) -> "Future[T]":
-        """Begin to run a coroutine function in the thread.
+    def wait(self, call: Call[T]) -> T:
+        """Run a call in the thread, unless it runs already, and wait for its outcome.
 
         Raises:
-            BackgroundOver: The thread does not run.
+            BackgroundOver: The thread does not run, or ended meanwhile.
         """
         self.check_process()
         with self._gate:
             if self._loop is None:
                 raise _over()
-            call = asyncio.run_coroutine_threadsafe(function(*args), self._loop)
-            self._calls.add(call)
-        call.add_done_callback(self._calls.discard)
-        return call
+            self._loop.call_soon_threadsafe(call.begin, self._scope, self._calls)
+        try:
+            return call.wait()
+        except asyncio.CancelledError:
+            raise _over() from None
 
     def call(self, function: Callable[..., Coroutine[Any, Any, T]], *args: object) -> T:
         """Run a coroutine function in the thread and wait for its result.
@@ -174,14 +177,12 @@ class BackgroundThread:
             raise InvalidState(
                 "wait for the event loop in its own thread", "RUNNING", "await the coroutine"
             )
-        call = self.begin(function, *args)
+        call = Call(function, *args)
         try:
-            return call.result()
-        except CancelledError:
-            raise _over() from None
-        except BaseException:  # a KeyboardInterrupt, or what the function raised
-            call.cancel()
-            raise
+            return self.wait(call)
+        finally:
+            if not call.done:  # a KeyboardInterrupt
+                self.tell(call.cancel)
 
     def ask(self, function: Callable[[], T]) -> T:
         """Call a plain function, which must not block, in the thread; after its end, call it here.

@@ -1,0 +1,125 @@
+"""Calls into an event loop: their outcomes, and interrupts at any moment."""
+
+import asyncio
+import random
+import signal
+import threading
+from collections.abc import Iterator
+from types import FrameType
+from typing import Any, cast
+
+import pytest
+
+from rtms_client._runtime.background import BackgroundOver, BackgroundThread
+from rtms_client._runtime.calls import Call, Outcome
+from rtms_client._runtime.scope import TaskScope
+
+
+class Context:
+    """Something that can be entered."""
+
+    async def __aenter__(self) -> None:
+        """Do nothing."""
+
+    async def __aexit__(self, *_: object) -> None:
+        """Do nothing."""
+
+
+@pytest.fixture
+def background() -> Iterator[BackgroundThread]:
+    """Run a thread with an event loop."""
+    thread = BackgroundThread(Context(), "background")
+    thread.start()
+    yield thread
+    thread.close()
+
+
+async def echo(value: int) -> int:
+    """Return a number, some time."""
+    await asyncio.sleep(0)
+    return value
+
+
+def test_an_outcome_is_final() -> None:
+    """Whatever is handed over later changes nothing, and one may look at it again."""
+    outcome = Outcome[int]()
+    outcome.finish(1)
+    outcome.finish(error=ValueError("late"))
+    assert outcome.done
+    assert [outcome.wait(), outcome.wait()] == [1, 1]
+
+
+def test_an_outcome_in_another_thread() -> None:
+    """Who waits goes on when it comes."""
+    outcome = Outcome[int]()
+    timer = threading.Timer(0.01, outcome.finish, (2,))
+    timer.start()
+    assert outcome.wait() == 2
+    timer.join()
+
+
+def test_no_coroutine_function(background: BackgroundThread) -> None:
+    """What cannot even be begun is an error like any other."""
+    with pytest.raises(TypeError, match="await"):
+        background.call(cast("Any", lambda: 1))
+    with pytest.raises(TypeError, match="argument"):
+        background.call(echo)
+    assert background.call(echo, 3) == 3
+
+
+def test_a_call_cancels_itself(background: BackgroundThread) -> None:
+    """There is no result then, as if the thread had ended."""
+
+    async def give_up() -> None:
+        raise asyncio.CancelledError
+
+    with pytest.raises(BackgroundOver):
+        background.call(give_up)
+
+
+def test_a_call_runs_once(background: BackgroundThread) -> None:
+    """Waiting again begins nothing again, and a cancelled call never begins."""
+    call = Call(echo, 4)
+    assert [background.wait(call), background.wait(call)] == [4, 4]
+    other = Call(echo, 5)
+    other.cancel()
+    background.ask(lambda: other.begin(TaskScope("none", print), set()))
+    assert not other.done
+
+
+class Interrupt(BaseException):
+    """What a signal handler raises, like `KeyboardInterrupt`."""
+
+
+@pytest.fixture
+def interrupts() -> Iterator[None]:
+    """Raise `Interrupt` at SIGALRM."""
+
+    def strike(_: int, __: FrameType | None) -> None:
+        raise Interrupt
+
+    before = signal.signal(signal.SIGALRM, strike)
+    yield
+    signal.signal(signal.SIGALRM, before)
+
+
+@pytest.mark.usefixtures("interrupts")
+@pytest.mark.timeout(60, method="thread")  # the signal is needed here
+@pytest.mark.filterwarnings(
+    "ignore::pytest.PytestUnraisableExceptionWarning"
+)  # in a weak reference
+def test_interrupts_at_any_moment(background: BackgroundThread) -> None:
+    """Neither do they jam the thread, nor does any of the next calls fail."""
+    dice = random.Random(1)
+    struck = 0
+    for number in range(3000):
+        try:
+            try:
+                signal.setitimer(signal.ITIMER_REAL, dice.uniform(5e-6, 300e-6))
+                assert background.call(echo, number) == number
+            finally:
+                signal.setitimer(signal.ITIMER_REAL, 0)
+        except Interrupt:
+            struck += 1
+    assert struck
+    assert background.call(echo, -1) == -1
