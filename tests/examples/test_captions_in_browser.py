@@ -17,6 +17,8 @@ from tests.integration.support import client_for, until
 from rtms_client import TranscriptParams
 from rtms_client.testing import ADA, GRACE, FakeRTMSServer
 
+pytestmark = pytest.mark.slow
+
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or ""
 FLAGS = (
     "--headless",
@@ -90,7 +92,6 @@ async def browser(folder: Path) -> AsyncIterator[Page]:
         await process.wait()
 
 
-@pytest.mark.slow
 @pytest.mark.skipif(not CHROMIUM, reason="no chromium here")
 async def test_captions_appear_live(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Each caption is on the page without loading it again, and the end of the meeting is told."""

@@ -18,6 +18,8 @@ from rtms_client import RTMSStarted
 from rtms_client.testing import FakeRTMSServer, SignedWebhook, bulk_captions, sign_webhook
 from rtms_client.webhooks import Notification, from_json
 
+pytestmark = pytest.mark.slow
+
 WEB: Final = Path(__file__).parents[2] / "examples" / "web"
 SECRET: Final = "test-secret-token"
 UVICORN: Final = ["-m", "uvicorn", "--app-dir", str(WEB), "--no-access-log", "--port", "PORT"]
@@ -144,7 +146,6 @@ def waiting(queue: Path) -> list[Notification]:
     return [from_json(path.read_text("utf-8")) for path in queue.glob("*.json")]
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("name", COMMANDS)
 async def test_webhook_in_captions_out(name: str, tmp_path: Path) -> None:
     """The challenge is answered, forgeries are refused, and a started webhook joins its stream."""
@@ -167,7 +168,6 @@ async def test_webhook_in_captions_out(name: str, tmp_path: Path) -> None:
     assert len([one for one in server.connections if one.kind == "signaling"]) <= 1
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("name", COMMANDS)
 async def test_a_hundred_webhooks_at_once(name: str, tmp_path: Path) -> None:
     """Each is answered within the three seconds that Zoom waits, and each stream is joined."""
@@ -193,7 +193,6 @@ async def test_a_hundred_webhooks_at_once(name: str, tmp_path: Path) -> None:
         assert found == {f"s-{number}" for number in range(100)}
 
 
-@pytest.mark.slow
 async def test_worker_drains(tmp_path: Path) -> None:
     """On SIGTERM the worker leaves later messages alone, and follows its streams to their end."""
     (tmp_path / "0.json").write_text("not ours")  # which does not stop it

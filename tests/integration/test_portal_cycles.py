@@ -15,6 +15,8 @@ from rtms_client import AudioParams, NetworkOptions, ReconnectPolicy, webhooks
 from rtms_client.portal import Portal, PortalStream
 from rtms_client.testing import ADA, AudioPacket, FakeRTMSServer, MeetingScript
 
+pytestmark = pytest.mark.slow
+
 CYCLES: Final = 1000
 THREADS: Final = 4
 WAIT_S: Final = 40
@@ -90,7 +92,6 @@ def inside(portal: Portal, _stream: PortalStream) -> None:
     portal.close()
 
 
-@pytest.mark.slow
 @pytest.mark.timeout(240)
 async def test_a_thousand_cycles_from_several_threads() -> None:
     """Each cycle joins a stream of its own and gets its frame; nothing is left at the end."""

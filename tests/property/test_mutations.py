@@ -12,6 +12,8 @@ from rtms_client.config import ReconnectPolicy
 from rtms_client.enums import Product
 from rtms_client.protocol import Phase
 
+pytestmark = pytest.mark.slow
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -25,7 +27,6 @@ STRANGE: tuple[Any, ...] = (
 )
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(20))
 def test_mutated_messages(
     seed: int,

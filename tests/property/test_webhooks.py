@@ -90,7 +90,7 @@ def _headers(body: bytes, timestamp: str = "1790000000") -> dict[str, str]:
     }
 
 
-def _mutated(dice: random.Random, body: bytes) -> bytes:
+def _mutated(dice: random.Random, body: bytes) -> bytes:  # for slow tests
     """Change a body in one to three places."""
     for _ in range(dice.randint(1, 3)):
         start = dice.randrange(len(body) + 1)
@@ -102,7 +102,7 @@ def _mutated(dice: random.Random, body: bytes) -> bytes:
     return body
 
 
-def _mutated_text(dice: random.Random, text: str) -> str:
+def _mutated_text(dice: random.Random, text: str) -> str:  # for slow tests
     start = dice.randrange(len(text) + 1)
     end = min(len(text), start + dice.choice((0, 1, 1, 4, 70)))
     return text[:start] + dice.choice(TEXTS) + text[end:]
