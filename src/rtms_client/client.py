@@ -194,8 +194,21 @@ class RTMSClient(CallbackMethods, HookMethods):
 
         Args:
             started: The parsed webhook, or a hand-made `StreamInfo`.
+
+        Raises:
+            InvalidParameters: It is neither.
         """
-        info = started if isinstance(started, StreamInfo) else started.stream
+        match cast("object", started):
+            case StreamInfo() as info:
+                pass
+            case RTMSStarted(stream=info):
+                pass
+            case other:
+                raise InvalidParameters(
+                    "started",
+                    f"expected a started webhook or a StreamInfo, got {type(other).__name__}",
+                    "pass what webhooks.receive() or parse_started() returned",
+                )
         return RTMSStream(info, self._settings, self._connector, self._callbacks, self._manager)
 
     def notify(self, notification: Notification) -> None:

@@ -229,7 +229,7 @@ class PortalIterator(Generic[T_co]):
         self._thread = thread
         self._items = items
         self._arrived: deque[T_co] = deque()
-        self._call = Call(self._fetch)
+        self._call: Call[bool] | None = None
 
     def __iter__(self) -> Self:
         return self
@@ -246,13 +246,18 @@ class PortalIterator(Generic[T_co]):
 
     def _wait(self) -> bool:
         """Wait for more; tell whether there is any."""
-        if self._call.done:  # else it is the first, or was interrupted and goes on
-            self._call = Call(self._fetch)
+        call = self._call
+        if call is None or call.done:  # else it was interrupted, and goes on
+            call = self._call = Call(self._fetch)
         try:
-            return self._thread.wait(self._call)
+            return self._thread.wait(call)
         except BackgroundOver:  # the loop is gone, but not what it received
+            self._call = None
             self._arrived.extend(self._items.take())
             return bool(self._arrived)
+        finally:
+            if call.done:  # it holds this iterator, which may be forgotten now
+                self._call = None
 
     async def _fetch(self) -> bool:
         """Get a batch; what was taken from the buffer is here at once, whatever happens then."""

@@ -6,6 +6,8 @@ import os
 import signal
 import sys
 from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
 
 import pytest
 from tests.integration.support import (
@@ -36,7 +38,7 @@ from rtms_client import (
     TranscriptParams,
 )
 from rtms_client.enums import MessageType, SessionState, StopReason, StreamState
-from rtms_client.events import Gap, GapCause, StreamStateChanged
+from rtms_client.events import Gap, GapCause, SessionEvent, StreamStateChanged
 from rtms_client.exceptions import ConnectionSilent, InvalidState
 from rtms_client.protocol import Phase
 from rtms_client.testing import (
@@ -46,8 +48,10 @@ from rtms_client.testing import (
     Fault,
     FaultKind,
     FaultPlan,
+    Recording,
     Timing,
     Variations,
+    WireRecorder,
 )
 
 TECHNICAL = [10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 24]
@@ -435,22 +439,64 @@ async def test_media_sent_just_before_the_end(round_: int) -> None:
             assert frames == {MediaType.AUDIO: 2000, MediaType.TRANSCRIPT: 1, MediaType.CHAT: 1}
 
 
-async def test_media_that_are_stuck_at_the_end() -> None:
+STUCK = Fault(
+    FaultKind.STALL, socket="audio", message=MessageType.MEDIA_DATA_AUDIO, on="sent", after=1
+)
+
+
+async def get_stuck(server: FakeRTMSServer, stream: RTMSStream) -> None:
+    """Let the audio connection stand still after a packet, and the stream end."""
+    frames = stream.audio()
+    await server.stream.send_audio(b"words", timestamp_ms=1790000000000)
+    await anext(frames)
+    await server.stream.send_audio(b"last words", timestamp_ms=1790000000020)
+    await server.stream.terminate(StopReason.MEETING_ENDED)
+
+
+def check_last_gap(events: list[SessionEvent]) -> None:
+    """Check that there is one gap, from the last packet on."""
+    (gap,) = [event for event in events if isinstance(event, Gap)]
+    assert gap.cause is GapCause.LOST
+    assert (gap.from_ms, gap.to_ms) == (1790000000000, None)
+
+
+async def test_media_that_are_stuck_at_the_end(tmp_path: Path) -> None:
     """Where a connection brings nothing more and does not end, a gap says what may be missing."""
-    packets = MessageType.MEDIA_DATA_AUDIO
-    stuck = Fault(FaultKind.STALL, socket="audio", message=packets, on="sent", after=1)
+    recorder = WireRecorder(tmp_path / "stuck.jsonl")
     async with (
-        FakeRTMSServer(fault=FaultPlan([stuck])) as server,
+        FakeRTMSServer(fault=FaultPlan([STUCK])) as server,
+        joined(server, audio=AudioParams(), session_factory=recorder) as stream,
+    ):
+        events = stream.events()
+        await get_stuck(server, stream)
+        with at_most(2.0):
+            await stream.wait_ended()
+        check_last_gap(await collect(events))
+    replayed = Recording.load(tmp_path / "stuck.jsonl").replay()
+    check_last_gap([item for item in replayed if isinstance(item, Gap)])
+
+
+async def test_leaving_while_media_are_stuck() -> None:
+    """Who does not wait for what is stuck is told that it may be missing."""
+    async with (
+        FakeRTMSServer(fault=FaultPlan([STUCK])) as server,
         joined(server, audio=AudioParams()) as stream,
     ):
         events = stream.events()
-        frames = stream.audio()
-        await server.stream.send_audio(b"words", timestamp_ms=1790000000000)
-        await anext(frames)
-        await server.stream.send_audio(b"last words", timestamp_ms=1790000000020)
-        await server.stream.terminate(StopReason.MEETING_ENDED)
-        with at_most(2.0):
-            await stream.wait_ended()
-        (gap,) = [event for event in await collect(events) if isinstance(event, Gap)]
-        assert gap.cause is GapCause.LOST
-        assert (gap.from_ms, gap.to_ms) == (1790000000000, None)
+        await get_stuck(server, stream)
+        await until(lambda: stream.state is Phase.CLOSED)
+        closing = asyncio.create_task(stream.close())
+        await asyncio.sleep(0)
+        closing.cancel()
+        await asyncio.wait([closing])
+        check_last_gap(await collect(events))
+
+
+@pytest.mark.parametrize("options", [{}, {"audio": AudioParams()}], ids=["nothing", "audio"])
+async def test_a_stream_without_media(
+    options: dict[str, Any], caplog: pytest.LogCaptureFixture
+) -> None:
+    """Who asks for nothing and waits for items is told why hardly any come."""
+    async with FakeRTMSServer() as server, stream_of(server, **options):
+        pass
+    assert ("no medium was asked for" in caplog.text) == (not options)

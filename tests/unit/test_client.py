@@ -189,6 +189,13 @@ def test_stream_of_a_webhook_or_made_by_hand() -> None:
     assert client.streams == {}
 
 
+@pytest.mark.parametrize("started", [{"event": "meeting.rtms_started"}, b"{}", None], ids=repr)
+def test_stream_of_something_else(started: Any) -> None:  # noqa: ANN401  # that is the point
+    """A webhook that was not read is refused, with a word on how to read it."""
+    with pytest.raises(InvalidParameters, match=r"started: expected .*, got .*; pass what .*parse"):
+        RTMSClient("id", "secret").stream(started)
+
+
 def test_proxy_is_not_shown() -> None:
     """The proxy URL, which may hold a password, is in no ``repr``."""
     options = NetworkOptions(proxy="http://user:pr0xy-passw0rd@localhost:1")

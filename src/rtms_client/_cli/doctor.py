@@ -102,7 +102,7 @@ def _checks(
         advice = "set ZOOM_CLIENT_ID and ZOOM_CLIENT_SECRET in the environment"
         yield Check("credentials", "failed", "none in the environment", advice)
     else:
-        yield Check("credentials", "ok", f"client id and secret from {found[2]} and its pair")
+        yield Check("credentials", "ok", f"{found[2]} and its pair are there; joining tells")
     try:
         url = signaling_url(urls, network)
     except RTMSError as error:
@@ -226,7 +226,8 @@ class _Network:
         except OSError as error:
             raise _Failed(
                 f"{target[0]}:{target[1]}: {error}",
-                "a firewall may block the port, or a proxy may be needed: --proxy",
+                "refused means that nothing listens there: does the server run, is the event the "
+                "newest? Else a firewall may block the port, or a proxy may be needed: --proxy",
             ) from error
         return Check("tcp", "ok", f"connected to {target[0]}:{target[1]}")
 

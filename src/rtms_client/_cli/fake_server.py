@@ -116,9 +116,11 @@ def _announce(server: FakeRTMSServer, event_file: Path | None, ca_file: Path) ->
         f"  {before}python -m rtms_client record --event {source} --out recording \\",
         f"      --allow-host localhost --proxy none --ca-file {ca}",
         "",
-        "In your own program: RTMSClient.from_env(network=NetworkOptions(",
-        f'    allowed_hosts=("localhost",), proxy=False, ca_file={str(ca_file.absolute())!r}))',
+        "In your own program:",
         "",
-        "The meeting starts when a client joins, and anew when it is over.",
+        "  client = RTMSClient.from_env(transcript=TranscriptParams(), network=NetworkOptions(",
+        f'      allowed_hosts=("localhost",), proxy=False, ca_file={str(ca_file.absolute())!r}))',
+        "",
+        "The meeting starts when a client gets its first medium, and anew when it is over.",
     )
     print("\n".join(lines), file=sys.stderr, flush=True)

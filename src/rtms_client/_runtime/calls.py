@@ -26,7 +26,7 @@ class Outcome(Generic[T]):
     """
 
     def __init__(self) -> None:
-        self.done = False
+        self.done: bool = False
         self._result: T | None = None
         self._error: BaseException | None = None
         self._lock = threading.Lock()
@@ -41,12 +41,9 @@ class Outcome(Generic[T]):
         # A signal that comes just before the lock is waited for is seen when that ends.
         while not self.done and not self._lock.acquire(timeout=_LOOK_UP_S):
             pass
-        try:
-            if self._error is not None:
-                raise self._error
-            return cast("T", self._result)
-        finally:
-            del self  # else the error, its traceback and this would hold each other
+        if self._error is not None:
+            raise self._error
+        return cast("T", self._result)
 
     def finish(self, result: T | None = None, error: BaseException | None = None) -> None:
         """Hand it over; a no-op the second time."""
@@ -57,7 +54,10 @@ class Outcome(Generic[T]):
 
 
 class Call(Outcome[T]):
-    """The run of a coroutine function in the event loop. All methods are for the loop's thread.
+    """The run of a coroutine function in the event loop.
+
+    `begin` and `cancel` are for the loop's thread. What is cancelled before it began never has an
+    outcome.
 
     Args:
         function: What to run.

@@ -337,10 +337,12 @@ class Driver:
 
     async def _shut(self, transport: Transport, action: Close) -> None:
         """Close a connection; tell the core what came of it if it wants to know."""
-        await transport.close(action.code, action.reason, drain=action.drain)
-        if action.drain:
-            self._session.drained(action.connection, complete=transport.complete)
-            self.settle()
+        try:
+            await transport.close(action.code, action.reason, drain=action.drain)
+        finally:  # also when that is cut short
+            if action.drain:
+                self._session.drained(action.connection, complete=transport.complete)
+                self.settle()
 
     def _closed(self, transport: Transport, closing: asyncio.Task[None]) -> None:
         # A task that is cancelled before its first step does nothing at all.

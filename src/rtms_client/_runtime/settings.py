@@ -73,6 +73,8 @@ async def session_options(settings: StreamSettings, info: StreamInfo, log: Log) 
         CredentialsUnavailable: The function that finds its credentials failed.
         InvalidParameters: There are no credentials for it.
     """
+    if not (settings.params or settings.events):
+        log.warning("no medium was asked for, such as audio=AudioParams(): only events come")
     sign, secret = await find_signer(settings, info)
     return SessionOptions(
         params=settings.params,

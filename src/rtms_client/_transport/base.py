@@ -34,16 +34,16 @@ class Transport(Protocol):
 
     @property
     def complete(self) -> bool:
-        """Whether the server has said that nothing more comes, so that all it sent has come."""
+        """Whether the server has said that nothing more comes (RFC 6455, section 5.5.1)."""
         ...
 
     async def close(self, code: int, reason: str, *, drain: bool = False) -> None:
-        """Close within the close time-out, then cut; may be called more than once.
+        """Close within half a second, then cut, also when cancelled; may be repeated.
 
         Args:
             code: Close code.
             reason: Close reason.
-            drain: Take more time, as long as something comes.
+            drain: Take more time, as long as something comes, but at most five seconds.
         """
         ...
 

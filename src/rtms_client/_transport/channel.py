@@ -94,7 +94,6 @@ class Channel(asyncio.BufferedProtocol):
         self._reported = False
         self._closing = False
         self._reads = 0
-        self._eof = False
         self._messages: list[bytes] = []
         self._part = bytearray()  # of a frame that is not there as a whole
         self._missing = 0  # bytes until it is worth while to look at it again
@@ -111,7 +110,7 @@ class Channel(asyncio.BufferedProtocol):
     @property
     def complete(self) -> bool:
         """Whether the server has said that nothing more comes."""
-        return self._eof or self._protocol.close_rcvd is not None
+        return self._protocol.close_rcvd is not None
 
     def start(self, receiver: Receiver) -> None:
         """Begin to deliver; what came before is delivered first."""
@@ -126,7 +125,7 @@ class Channel(asyncio.BufferedProtocol):
         self._flush()
 
     async def close(self, code: int, reason: str, *, drain: bool = False) -> None:
-        """Close within half a second, then cut, also when cancelled; may be repeated."""
+        """Close as `Transport.close` says, then cut, also when cancelled."""
         self._closing = True
         if self._protocol.state is State.OPEN:
             self._protocol.send_close(code, reason)
@@ -225,7 +224,6 @@ class Channel(asyncio.BufferedProtocol):
 
     @override
     def eof_received(self) -> None:
-        self._eof = True
         self._protocol.receive_eof()
         self._carry_out()
 

@@ -35,7 +35,6 @@ class _Connection(ClientConnection):
     Attributes:
         gone: Done when it has ended.
         read_count: How often something was read.
-        eof: Whether the network has said that nothing more comes.
     """
 
     def __init__(self, protocol: ClientProtocol, **options: Any) -> None:  # noqa: ANN401  # passed on
@@ -47,7 +46,6 @@ class _Connection(ClientConnection):
         self._lost = False
         self.gone: asyncio.Future[None] = self.loop.create_future()
         self.read_count = 0
-        self.eof = False
 
     def start(self, receiver: Receiver) -> None:
         """Begin to deliver; what came before is delivered first."""
@@ -101,11 +99,6 @@ class _Connection(ClientConnection):
         self._deliver("")
 
     @override
-    def eof_received(self) -> None:
-        self.eof = True
-        super().eof_received()
-
-    @override
     def connection_lost(self, exc: Exception | None) -> None:
         super().connection_lost(exc)
         self.gone.set_result(None)
@@ -144,7 +137,7 @@ class ProxiedTransport:
     @property
     def complete(self) -> bool:
         """Whether the server has said that nothing more comes."""
-        return self._connection.eof or self._connection.protocol.close_rcvd is not None
+        return self._connection.protocol.close_rcvd is not None
 
     def start(self, receiver: Receiver) -> None:
         """Begin to deliver; what came before is delivered first."""
@@ -155,7 +148,7 @@ class ProxiedTransport:
         self._connection.send_now(data)
 
     async def close(self, code: int, reason: str, *, drain: bool = False) -> None:
-        """Close within half a second, then cut, also when cancelled; may be repeated."""
+        """Close as `Transport.close` says, then cut, also when cancelled."""
         connection = self._connection
         connection.close_now(code, reason)
         try:

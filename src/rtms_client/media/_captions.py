@@ -77,6 +77,13 @@ class _Cues:
         bisect.insort(self.all, cue, key=lambda one: one.start_ms)
         return True
 
+    def move(self, by_ms: int) -> None:
+        """Count the times of the cues from another start."""
+        self.all = [
+            attrs.evolve(one, start_ms=max(one.start_ms + by_ms, 0), end_ms=one.end_ms + by_ms)
+            for one in self.all
+        ]
+
     def drop_after(self, start_ms: int) -> None:
         """Forget the cues that begin after a moment."""
         del self.all[bisect.bisect_right(self.all, start_ms, key=lambda one: one.start_ms) :]
@@ -326,9 +333,10 @@ class LiveCaptions:
         self._clock.place(segment)
         start_ms = self._clock.start_ms or 0
         if start_ms != self._start_ms:  # what came before has times from another start
-            self._start_ms, self._cues = start_ms, _Cues()
+            self._cues.move(self._start_ms - start_ms)
+            self._start_ms = start_ms
         changed = self._cues.add(segment, start_ms)
-        self._cues.drop_after(_cue(segment, start_ms).start_ms + _AHEAD_MS)
+        self._cues.drop_after(_cue(segment, start_ms).end_ms + _AHEAD_MS)
         cues = self._cues.all
         oldest_ms = max((cue.end_ms for cue in cues), default=0) - self._window_ms
         while cues and (cues[0].end_ms < oldest_ms or len(cues) > _OPEN_CUES):

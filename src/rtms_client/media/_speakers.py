@@ -204,7 +204,7 @@ class Speakers:
                 and last.user_id == part.user_id
                 and part.start_ms - last.end_ms <= _PAUSE_MS
             ):
-                mixed[-1] = attrs.evolve(last, end_ms=part.end_ms)
+                mixed[-1] = attrs.evolve(last, end_ms=max(last.end_ms, part.end_ms))
             else:
                 mixed.append(part)
         every = [*self._turns, *self._open.values(), *mixed]

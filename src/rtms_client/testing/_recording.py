@@ -380,6 +380,7 @@ _INPUTS: Final[Mapping[str, Callable[[StreamSession, _Line, float], object]]] = 
     ),
     "opened": lambda session, line, now: session.opened(line["c"], now),
     "message": lambda session, line, now: session.receive(line["c"], _data(line), now),
+    "drained": lambda session, line, _: session.drained(line["c"], complete=line["complete"]),
     "lost": lambda session, line, now: session.lost(line["c"], line["code"], line["reason"], now),
     "failed": _failed,
     "timer": lambda session, _, now: session.timer(now),

@@ -443,6 +443,12 @@ class _RecordedSession(StreamSession):
             super().lost(connection, code, reason, now)
 
     @override
+    def drained(self, connection: int, *, complete: bool) -> None:
+        facts = {**self._link(connection), "complete": complete}
+        with self._journal.input(self, "drained", None, **facts):
+            super().drained(connection, complete=complete)
+
+    @override
     def failed(self, connection: int, error: RTMSError, now: float) -> None:
         facts = {**self._link(connection), **(error_values(error) or {})}
         with self._journal.input(self, "failed", now, **facts):

@@ -144,6 +144,15 @@ def test_one_wrong_time(place: int, wrong_ms: int, mixed: bool) -> None:  # noqa
     assert (known.talk_ms, known.left_ms) == (100, T0 + 600_040)
 
 
+def test_a_wrong_time_in_what_was_said() -> None:
+    """What is mixed and lies inside of a turn does not cut it."""
+    speakers = Speakers()
+    speakers.add(speaks(ADA, 0))
+    for at_ms in (*range(0, 600_000, 20), 1000, 600_000):
+        speakers.add(audio(at_ms, user_id=0))
+    assert [(one.start_ms - T0, one.end_ms - T0) for one in speakers.turns] == [(0, 600_020)]
+
+
 def test_mixed_audio_that_comes_late_counts_once() -> None:
     """A replay is part of the turn that it belongs to."""
     speakers = Speakers()

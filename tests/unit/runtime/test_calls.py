@@ -83,8 +83,9 @@ def test_a_call_runs_once(background: BackgroundThread) -> None:
     assert [background.wait(call), background.wait(call)] == [4, 4]
     other = Call(echo, 5)
     other.cancel()
-    background.ask(lambda: other.begin(TaskScope("none", print), set()))
-    assert not other.done
+    running: set[Call[Any]] = set()
+    background.ask(lambda: other.begin(TaskScope("none", print), running))
+    assert not running
 
 
 class Interrupt(BaseException):
