@@ -87,12 +87,17 @@ class Call(Outcome[T]):
 
     async def _run(self) -> None:
         try:
-            self.finish(await self._function(*self._args))
+            try:
+                result = await self._function(*self._args)
+            finally:  # who waits may forget, at once, what these belong to
+                del self._function, self._args
         except asyncio.CancelledError as error:
             self.finish(error=error)
             raise
         except BaseException as error:  # noqa: BLE001  # whatever it is, it is the caller's
             self.finish(error=error)
+        else:
+            self.finish(result)
 
     def cancel(self) -> None:
         """Cancel the function, or let it never begin."""
