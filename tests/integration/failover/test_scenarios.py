@@ -61,14 +61,16 @@ async def test_scenario_1_moved() -> None:
         old = {one.id for one in server.connections}
         move(server, here.stream)
         resumed = await here.resumed()
-        assert here.since(mark)[:2] == [("signaling", 1), ("signaling", 5)]
+        refused = len(here.statuses())  # a busy server may not know yet that we have left
+        tries = [("signaling", 1)] * (refused + 1)
+        assert here.since(mark)[: refused + 2] == [*tries, ("signaling", 5)]
         assert {one for one in here.since(mark) if one[1] == 3} == {
             ("audio", 3),
             ("video", 3),
             ("transcript", 3),
         }
-        assert resumed.attempts == 1
-        assert here.witness.story() == [
+        assert resumed.attempts == len(tries)
+        assert [one for one in here.witness.story() if one[0] != "ReconnectScheduled"] == [
             ("StreamInterrupted", "signaling"),
             ("StreamResumed", "signaling"),
         ]
