@@ -3,6 +3,7 @@
 import asyncio
 import random
 import signal
+import sys
 import threading
 from collections.abc import Iterator
 from types import FrameType
@@ -92,27 +93,18 @@ class Interrupt(BaseException):
     """What a signal handler raises, like `KeyboardInterrupt`."""
 
 
-@pytest.fixture
-def interrupts() -> Iterator[None]:
-    """Raise `Interrupt` at SIGALRM."""
+@pytest.mark.skipif(sys.gettrace() is not None, reason="an interrupt of a tracer ends the tracing")
+@pytest.mark.timeout(60, method="thread")  # the signal is needed here
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # in weak references
+def test_interrupts_at_any_moment(background: BackgroundThread) -> None:  # pragma: no cover
+    """Neither do they jam the thread, nor does any of the next calls fail."""
 
     def strike(_: int, __: FrameType | None) -> None:
         raise Interrupt
 
-    before = signal.signal(signal.SIGALRM, strike)
-    yield
-    signal.signal(signal.SIGALRM, before)
-
-
-@pytest.mark.usefixtures("interrupts")
-@pytest.mark.timeout(60, method="thread")  # the signal is needed here
-@pytest.mark.filterwarnings(
-    "ignore::pytest.PytestUnraisableExceptionWarning"
-)  # in a weak reference
-def test_interrupts_at_any_moment(background: BackgroundThread) -> None:
-    """Neither do they jam the thread, nor does any of the next calls fail."""
     dice = random.Random(1)
     struck = 0
+    before = signal.signal(signal.SIGALRM, strike)
     for number in range(3000):
         try:
             try:
@@ -122,5 +114,6 @@ def test_interrupts_at_any_moment(background: BackgroundThread) -> None:
                 signal.setitimer(signal.ITIMER_REAL, 0)
         except Interrupt:
             struck += 1
+    signal.signal(signal.SIGALRM, before)
     assert struck
     assert background.call(echo, -1) == -1

@@ -22,6 +22,8 @@ INFO = StreamInfo(
 class Wire:
     """A connection in memory, and its connector."""
 
+    complete = False
+
     def __init__(self, *, answers: bool = True) -> None:
         self.receiver: Receiver | None = None
         self.started = asyncio.Event()
@@ -42,11 +44,6 @@ class Wire:
     def send(self, data: bytes) -> None:
         """Take a message and forget it."""
         assert data
-
-    @property
-    def complete(self) -> bool:
-        """Never end by itself."""
-        return False
 
     async def close(self, code: int, reason: str, *, drain: bool = False) -> None:
         """Have nothing to close."""
