@@ -89,6 +89,27 @@ def test_a_call_runs_once(background: BackgroundThread) -> None:
     assert not running
 
 
+def test_a_call_that_runs_is_cancelled(background: BackgroundThread) -> None:
+    """Its function ends at once, and who waits hears of it."""
+    begun = threading.Event()
+
+    async def wait() -> None:
+        begun.set()
+        await asyncio.Event().wait()
+
+    call = Call(wait)
+
+    def cancel() -> None:
+        assert begun.wait(5)
+        background.tell(call.cancel)
+
+    other = threading.Thread(target=cancel)
+    other.start()
+    with pytest.raises(BackgroundOver):
+        background.wait(call)
+    other.join()
+
+
 class Interrupt(BaseException):
     """What a signal handler raises, like `KeyboardInterrupt`."""
 
