@@ -22,7 +22,7 @@ from rtms_client import (
     StreamResumed,
     StreamStopped,
 )
-from rtms_client.config import RestartPolicy
+from rtms_client.config import CredentialsSource, RestartPolicy
 from rtms_client.enums import MessageType, StopReason
 from rtms_client.exceptions import CredentialsUnavailable, HostNotAllowed
 from rtms_client.protocol import Phase
@@ -241,6 +241,17 @@ async def test_closing_ends_a_hook() -> None:
         await leaks.none(within_s=5)
 
 
+def client_with(credentials: CredentialsSource, zoom: Zoom, server: FakeRTMSServer) -> RTMSClient:
+    """Return a client that finds the credentials of each stream; Zoom starts streams again."""
+    return RTMSClient(
+        credentials=credentials,
+        network=network(server),
+        audio=AudioParams(),
+        restart=zoom.start,
+        restart_policy=QUICK,
+    )
+
+
 async def test_credentials_are_looked_up_anew() -> None:
     """The new stream has another id, and maybe other credentials."""
     asked: list[str] = []
@@ -251,12 +262,7 @@ async def test_credentials_are_looked_up_anew() -> None:
 
     async with FakeRTMSServer() as server:
         zoom = Zoom(server)
-        client = zoom.client = RTMSClient(
-            credentials=credentials,
-            network=network(server),
-            restart=zoom.start,
-            restart_policy=QUICK,
-        )
+        client = zoom.client = client_with(credentials, zoom, server)
         async with client:
             client.notify(started(server))
             await until(lambda: client.streams)
@@ -273,13 +279,7 @@ async def test_credentials_that_are_not_found_end_the_stream() -> None:
         first = info_of(server).stream_id
         known = {first: Credentials(client_id=CLIENT_ID, client_secret=CLIENT_SECRET)}
         zoom = Zoom(server)
-        client = zoom.client = RTMSClient(
-            credentials=lambda info: known[info.stream_id],
-            network=network(server),
-            audio=AudioParams(),
-            restart=zoom.start,
-            restart_policy=QUICK,
-        )
+        client = zoom.client = client_with(lambda info: known[info.stream_id], zoom, server)
         async with client, client.stream(info_of(server)) as stream:
             await zoom.kill()
             with pytest.raises(CredentialsUnavailable, match="stream again-1: expected") as caught:
@@ -297,13 +297,7 @@ async def test_credentials_whose_look_up_is_cancelled_end_the_stream() -> None:
 
     async with FakeRTMSServer() as server:
         zoom = Zoom(server)
-        client = zoom.client = RTMSClient(
-            credentials=find,
-            network=network(server),
-            audio=AudioParams(),
-            restart=zoom.start,
-            restart_policy=QUICK,
-        )
+        client = zoom.client = client_with(find, zoom, server)
         async with client, client.stream(info_of(server)) as stream:
             await zoom.kill()
             with pytest.raises(CredentialsUnavailable, match="got CancelledError"):
