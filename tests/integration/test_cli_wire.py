@@ -91,20 +91,45 @@ async def test_a_recording_of_every_medium_is_shown(
 @pytest.mark.parametrize(
     ("options", "problem"),
     [
-        (["--wire", "{}/old"], "--wire {}/old exists; choose another file or delete it"),
+        (
+            ["--wire", "{}/old"],
+            "--wire {}/old exists; choose another file, or replace a recording of the wire with "
+            "--overwrite",
+        ),
+        (
+            ["--wire", "{}/old", "--overwrite"],
+            "--wire {}/old is no recording of the wire; choose another file",
+        ),
         (["--wire", "{}/no/wire"], "--wire {}/no/wire: make the folder first"),
         (["--redact", "media"], "--redact is about the recording of --wire FILE"),
     ],
-    ids=["exists", "no folder", "redact"],
+    ids=["exists", "another file", "no folder", "redact"],
 )
 async def test_wires_that_cannot_be_written(
     place: Place, capsys: pytest.CaptureFixture[str], options: list[str], problem: str
 ) -> None:
     """It is said before anything is joined."""
-    (place.folder / "old").touch()
+    (place.folder / "old").write_text("something else\n")
     assert await place.record(*(one.format(place.folder) for one in options)) == 2
     assert capsys.readouterr().err.endswith(f": {problem.format(place.folder)}\n")
     assert place.server.log == []
+
+
+async def test_the_wire_of_a_join_that_failed(
+    place: Place, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is kept, for it shows why, and the next try may replace it."""
+    wire = place.folder / "wire.jsonl"
+    wire.touch()  # of a process that was killed at once
+    monkeypatch.setenv("ZOOM_CLIENT_SECRET", "wrong")
+    assert await place.record("--wire", str(wire), "--overwrite") == 3
+    said = capsys.readouterr()
+    assert f"wire: {wire}; look at it with `inspect`" in said.out
+    assert "cannot join: " in said.err
+    assert list(Recording.load(wire).replay()) == []
+    monkeypatch.setenv("ZOOM_CLIENT_SECRET", SECRETS["ZOOM_CLIENT_SECRET"])
+    assert await place.record("--wire", str(wire), "--overwrite") == 0
+    assert len(list(Recording.load(wire).replay())) == len(place.items())
 
 
 async def test_a_disk_that_is_full(place: Place, capsys: pytest.CaptureFixture[str]) -> None:

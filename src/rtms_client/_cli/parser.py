@@ -136,7 +136,9 @@ credentials come from the environment:
     add_join_options(parser)
     parser.add_argument("--out", metavar="DIR", type=Path, required=True, help="where the files go")
     parser.add_argument(
-        "--overwrite", action="store_true", help="replace an earlier recording in DIR"
+        "--overwrite",
+        action="store_true",
+        help="replace an earlier recording in DIR, and that of the wire in FILE",
     )
     parser.add_argument(
         "--media",

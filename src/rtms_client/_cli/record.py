@@ -2,6 +2,7 @@
 
 import argparse
 import asyncio
+import contextlib
 import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -20,7 +21,7 @@ from rtms_client.config import (
 )
 from rtms_client.exceptions import InvalidParameters, RemoteProtocolError
 from rtms_client.media import SessionClock
-from rtms_client.testing import WireRecorder
+from rtms_client.testing import Recording, WireRecorder
 from rtms_client.webhooks import parse_started
 
 from .failures import EXIT_USAGE, CommandError
@@ -93,10 +94,15 @@ def run(options: argparse.Namespace) -> int:
         return await session.run()
 
     with folder_for_recording(folder, replace=options.overwrite):
-        outcome = asyncio.run(receive())
-    if wire is not None:
-        for line in _about(wire):
-            print(line, file=messages)
+        if wire is not None and options.overwrite:
+            with contextlib.suppress(OSError):  # the recorder says what it cannot write
+                options.wire.unlink(missing_ok=True)
+        try:
+            outcome = asyncio.run(receive())
+        finally:  # the wire of a join that failed tells why
+            if wire is not None:
+                for line in _about(wire):
+                    print(line, file=messages)
     return report(outcome, tally, clock, messages)
 
 
@@ -198,10 +204,27 @@ def wire_recorder(options: argparse.Namespace) -> WireRecorder | None:
         if options.redact:
             raise CommandError(EXIT_USAGE, "--redact is about the recording of --wire FILE")
         return None
-    if path.exists():
-        raise CommandError(EXIT_USAGE, f"--wire {path} exists; choose another file or delete it")
+    if path.exists() and not options.overwrite:
+        raise CommandError(
+            EXIT_USAGE,
+            f"--wire {path} exists; choose another file, or replace a recording of the wire with "
+            "--overwrite",
+        )
+    if path.exists() and not _is_recording(path):
+        raise CommandError(
+            EXIT_USAGE, f"--wire {path} is no recording of the wire; choose another file"
+        )
     if not path.absolute().parent.is_dir():
         raise CommandError(EXIT_USAGE, f"--wire {path}: make the folder first")
     return WireRecorder(
         path, redact_media="media" in options.redact, redact_names="names" in options.redact
     )
+
+
+def _is_recording(path: Path) -> bool:
+    """Return whether a file may be replaced: it is a recording of the wire, or has nothing yet."""
+    try:
+        Recording.load(path)
+    except (OSError, InvalidParameters):
+        return path.is_file() and not path.stat().st_size
+    return True
