@@ -452,6 +452,28 @@ def test_a_stream_that_was_never_there() -> None:
     )
 
 
+def test_a_cause_that_repeats_stands_once_in_the_text() -> None:
+    """The text groups the tries by what they failed with; the attribute has each of them."""
+    refused = tuple((3.0 * number, "connection refused") for number in range(1, 9))
+    history = ((0.0, "reset by peer"), *refused, (27.5, "timed out"), (30.0, "connection refused"))
+    error = ex.StreamLost("audio", 65.0, history)
+    assert str(error).endswith(
+        "REST API (+0.0 s reset by peer; +3.0 s to +30.0 s, 9 times: connection refused; "
+        "+27.5 s timed out)"
+    )
+    assert error.history == history
+
+
+def test_many_causes_do_not_make_a_long_text() -> None:
+    """The first ones and the last one are shown, each not too long."""
+    history = tuple((float(number), f"cause {number} {'x' * 1000}") for number in range(100))
+    text = str(ex.StreamLost("audio", 65.0, history))
+    assert len(text) < 1200
+    assert "; 96 more in `history`; +99.0 s cause 99 x" in text
+    assert "+2.0 s cause 2 x" in text
+    assert "cause 3" not in text
+
+
 def test_one_secret_is_singular() -> None:
     """Who has one secret is not told of one of one."""
     assert str(ex.WebhookSignatureMismatch(1)).startswith(

@@ -67,6 +67,7 @@ from ._control import ControlRejected, ControlUnavailable
 from ._credentials import CredentialsUnavailable
 from ._event_socket import EventSocketLost, TokenUnavailable
 from ._extras import MissingExtra
+from ._history import steps
 from ._webhooks import (
     WebhookDuplicateKeys,
     WebhookError,
@@ -489,19 +490,13 @@ class StreamLost(RTMSError):
             return (
                 f"{self.endpoint}: expected a connection, never had one, gave up after "
                 f"{self.after_s:.1f} s; check server URL and network, and whether the stream still "
-                f"lives{_steps(self.history)}"
+                f"lives{steps(self.history)}"
             )
         return (
             f"{self.endpoint}: expected the connection back, gave up after {self.after_s:.1f} s; "
             f"the server ends the stream by itself: wait for a new started webhook, or start RTMS "
-            f"again over the REST API{_steps(self.history)}"
+            f"again over the REST API{steps(self.history)}"
         )
-
-
-def _steps(history: tuple[tuple[float, str], ...]) -> str:
-    """Return what was tried, for the end of a text."""
-    steps = "; ".join(f"+{when:.1f} s {what}" for when, what in history)
-    return f" ({steps})" if steps else ""
 
 
 class StreamStopped(RTMSError):
@@ -524,7 +519,7 @@ class StreamStopped(RTMSError):
         known = explain_stop(self.stop_reason)
         return (
             f"stream stopped with reason {int(self.stop_reason)} {known.name}: {known.meaning}; "
-            f"{known.advice}{_steps(self.history)}"
+            f"{known.advice}{steps(self.history)}"
         )
 
 

@@ -313,7 +313,11 @@ def test_a_stream_that_dies_again_and_again_is_given_up(wire: Wire) -> None:
         accept(wire, "signaling")
     die(wire)
     assert wire.phase() == "CLOSED"
-    assert str(wire.session.error).count("KEEP_ALIVE_TIMEOUT") == 4
+    error = wire.session.error
+    assert isinstance(error, StreamStopped)
+    assert [what.count("KEEP_ALIVE_TIMEOUT") for _, what in error.history] == [1, 1, 1]
+    assert str(error).count("KEEP_ALIVE_TIMEOUT") == 2
+    assert ", 3 times: " in str(error)
 
 
 def test_a_loss_while_the_new_stream_is_joined_is_retried(wire: Wire) -> None:
