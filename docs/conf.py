@@ -15,6 +15,7 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "tools"))
 from check_reference import public_names
 from make_diagrams import picture
 from make_tables import table
+from rtms_client.exceptions._door import HOMES
 
 project = "rtms_client"
 author = "rtms_client contributors"
@@ -128,6 +129,9 @@ def _describe_alias(
         for module in [module for module in sys.modules if module.startswith("rtms_client.")]:
             lines[:] = ModuleAnalyzer.for_module(module).find_attr_docs().get(key, lines)
 
+
+for _exception, _home in HOMES.items():  # attributes have their docstrings there
+    _exception.__module__ = _home
 
 _plain: list[str] = []
 _NOTES = re.compile(r",? \((?:[a-z]+ )*notes, [^()]*\)")  # sources, for who works on the code

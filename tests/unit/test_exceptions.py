@@ -10,6 +10,8 @@ import pytest
 
 from rtms_client import exceptions as ex
 from rtms_client.enums import StatusCode, StopReason
+from rtms_client.exceptions._door import HOMES
+from rtms_client.testing import RecordingUnreadable
 
 SAMPLES: tuple[ex.RTMSError, ...] = (
     ex.RTMSError("anything"),
@@ -278,6 +280,16 @@ def test_text(error: ex.RTMSError) -> None:
 def test_retryable(error: ex.RTMSError) -> None:
     """Each class answers whether the same call may succeed later."""
     assert error.retryable is (type(error) in RETRYABLE)
+
+
+def test_exceptions_name_the_module_that_users_import() -> None:
+    """Tracebacks and pickles show no private module."""
+    exported = {name: getattr(ex, name) for name in ex.__all__}
+    exported["RecordingUnreadable"] = RecordingUnreadable
+    private = {name: one.__module__ for name, one in exported.items() if "._" in one.__module__}
+    assert private == {}
+    assert RecordingUnreadable.__module__ == "rtms_client.testing"
+    assert HOMES[ex.WebhookNotJson] == "rtms_client.exceptions._webhooks"
 
 
 @pytest.mark.parametrize("protocol", range(pickle.HIGHEST_PROTOCOL + 1))

@@ -65,6 +65,7 @@ from rtms_client.enums import StatusCode, StopReason
 from ._base import RemoteProtocolError, RTMSError, quoted
 from ._control import ControlRejected, ControlUnavailable
 from ._credentials import CredentialsUnavailable
+from ._door import claim
 from ._event_socket import EventSocketLost, TokenUnavailable
 from ._extras import MissingExtra
 from ._history import steps
@@ -587,3 +588,6 @@ class InternalError(RTMSError):
     @override
     def __str__(self) -> str:
         return f"unexpected {self.problem} inside the library; please report it with its traceback"
+
+
+claim(__name__)

@@ -3,6 +3,8 @@
 For tests and demonstrations only.
 """
 
+from rtms_client.exceptions._door import claim
+
 from ._event_socket import EventShape, FakeEventConnection, FakeEventSocket
 from ._fault import Fault, FaultKind, FaultPlan
 from ._fault_injector import FaultInjector, Struck
@@ -92,3 +94,5 @@ __all__ = [
     "silent_meeting",
     "tone_meeting",
 ]
+
+claim(__name__)
