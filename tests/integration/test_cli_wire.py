@@ -93,8 +93,7 @@ async def test_a_recording_of_every_medium_is_shown(
     [
         (
             ["--wire", "{}/old"],
-            "--wire {}/old exists; choose another file, or replace a recording of the wire with "
-            "--overwrite",
+            "--wire {}/old exists; choose another file, or replace the recording with --overwrite",
         ),
         (
             ["--wire", "{}/old", "--overwrite"],

@@ -207,8 +207,7 @@ def wire_recorder(options: argparse.Namespace) -> WireRecorder | None:
     if path.exists() and not options.overwrite:
         raise CommandError(
             EXIT_USAGE,
-            f"--wire {path} exists; choose another file, or replace a recording of the wire with "
-            "--overwrite",
+            f"--wire {path} exists; choose another file, or replace the recording with --overwrite",
         )
     if path.exists() and not _is_recording(path):
         raise CommandError(
