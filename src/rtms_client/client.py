@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final, Self, cast
 import attrs
 from typing_extensions import override
 
-from rtms_client._runtime.buffers import LaneKey, key_name
+from rtms_client._runtime.buffers import LaneKey, key_name, not_asked_for
 from rtms_client._runtime.dispatch import Callback
 from rtms_client._runtime.settings import StreamSettings
 from rtms_client._transport import WebSocketConnector
@@ -28,7 +28,7 @@ from rtms_client.config import (
     VideoParams,
 )
 from rtms_client.enums import MediaType
-from rtms_client.exceptions import InvalidParameters, InvalidState
+from rtms_client.exceptions import InvalidParameters
 from rtms_client.manager import Arbiter, ClientStatistics, HookMethods, keep_all
 from rtms_client.manager._hooks import Hooks
 from rtms_client.manager._shell import StreamManager
@@ -298,10 +298,7 @@ class RTMSClient(CallbackMethods, HookMethods):
     @override
     def _register(self, key: LaneKey, callback: Callback) -> None:
         if key is not None and key not in self._settings.params:
-            name = key_name(key)
-            raise InvalidState(
-                f"deliver {name}", "configured", f"ask for it: RTMSClient({name}=...)"
-            )
+            raise not_asked_for(key_name(key), "CONFIGURED")
         self._callbacks.append((key, callback))
 
     @override

@@ -8,7 +8,7 @@ from typing import Any, Protocol, Self, TypeAlias, TypeVar, cast
 
 from typing_extensions import override
 
-from rtms_client._runtime.buffers import Hub, Lane, LaneKey, key_name
+from rtms_client._runtime.buffers import Hub, Lane, LaneKey, key_name, not_asked_for
 from rtms_client._runtime.dispatch import Callback, CallbackRunner, callback_name
 from rtms_client._runtime.driver import Driver
 from rtms_client._runtime.hooks import Observers, RestartCaller, StreamObserver
@@ -347,10 +347,7 @@ class RTMSStream(CallbackMethods):
 
     def _check_requested(self, key: LaneKey) -> None:
         if not self._hub.has(key):
-            name = key_name(key)
-            raise InvalidState(
-                f"deliver {name}", self.state.name, f"ask for it: RTMSClient({name}=...)"
-            )
+            raise not_asked_for(key_name(key), self.state.name)
 
     @override
     def _register(self, key: LaneKey, callback: Callback) -> None:

@@ -147,7 +147,7 @@ def test_events_that_come_unasked(event: EventType) -> None:
 def test_callback_for_a_medium_that_is_not_asked_for() -> None:
     """A callback that would never be called is refused when it is registered."""
     client = RTMSClient("id", "secret", audio=AudioParams())
-    with pytest.raises(InvalidState, match=r"ask for it: RTMSClient\(video=...\)"):
+    with pytest.raises(InvalidState, match=r"pass RTMSClient\(video=VideoParams\(\)\)"):
         client.on_video(lambda _, __: None)
 
 

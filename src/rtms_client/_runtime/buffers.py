@@ -12,7 +12,14 @@ from time import monotonic
 from typing import Any, Final
 from weakref import ref
 
-from rtms_client._runtime.lanes import BufferStatistics, Lane, LaneKey, Put, key_name
+from rtms_client._runtime.lanes import (
+    BufferStatistics,
+    Lane,
+    LaneKey,
+    Put,
+    key_name,
+    not_asked_for,
+)
 from rtms_client._runtime.whereabouts import of_task, of_thread
 from rtms_client.config import BufferLimits
 from rtms_client.enums import MediaType
@@ -36,6 +43,7 @@ __all__ = [
     "LaneKey",
     "Mailbox",
     "key_name",
+    "not_asked_for",
 ]
 
 _KEYS: Final[Mapping[type[Item], MediaType]] = {

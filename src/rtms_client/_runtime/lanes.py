@@ -11,12 +11,13 @@ import attrs
 from rtms_client.config import BufferLimits, OverflowPolicy
 from rtms_client.enums import MediaType
 from rtms_client.events import Gap, GapCause
+from rtms_client.exceptions import InvalidState
 from rtms_client.frames import AudioFrame, Item, MediaFrame, ShareFrame, UserId, VideoFrame
 
 if TYPE_CHECKING:
     from rtms_client._runtime.buffers import Mailbox
 
-__all__ = ["BufferStatistics", "Lane", "LaneKey", "Put", "key_name"]
+__all__ = ["BufferStatistics", "Lane", "LaneKey", "Put", "key_name", "not_asked_for"]
 
 LaneKey: TypeAlias = MediaType | None
 """Which lane an item belongs to: its medium, or `None` for events."""
@@ -28,6 +29,16 @@ _CUT_USERS: Final = 4096
 def key_name(key: LaneKey) -> str:
     """Return the name of a lane for texts."""
     return "events" if key is None or key.name is None else key.name.lower()
+
+
+def not_asked_for(medium: str, state: str) -> InvalidState:
+    """Make the error of who wants a medium that will not come, because the client did not ask."""
+    return InvalidState(
+        f"deliver {medium}",
+        state,
+        f"pass RTMSClient({medium}={medium.capitalize()}Params())",
+        f"{medium} was not asked for",
+    )
 
 
 @attrs.frozen(kw_only=True)

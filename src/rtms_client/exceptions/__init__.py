@@ -187,17 +187,20 @@ class InvalidState(LocalProtocolError):
         operation: What was asked for.
         state: State of the machine that refused it.
         hint: What to do instead.
+        reason: Why it refused, where the state is not the reason.
     """
 
-    def __init__(self, operation: str, state: str, hint: str) -> None:
-        super().__init__(operation, state, hint)
+    def __init__(self, operation: str, state: str, hint: str, reason: str = "") -> None:
+        super().__init__(operation, state, hint, reason)
         self.operation = operation
         self.state = state
         self.hint = hint
+        self.reason = reason
 
     @override
     def __str__(self) -> str:
-        return f"cannot {self.operation} in state {self.state}; {self.hint}"
+        why = f": {self.reason}" if self.reason else f" in state {self.state}"
+        return f"cannot {self.operation}{why}; {self.hint}"
 
 
 _REFUSALS: Final[Mapping[str, str]] = MappingProxyType(

@@ -110,7 +110,9 @@ class Control:
             raise InvalidState(
                 "subscribe to the video of a participant",
                 "any",
-                "ask for VideoParams(data_opt=DataOption.VIDEO_SINGLE_INDIVIDUAL_STREAM)",
+                "pass RTMSClient(video=VideoParams("
+                "data_opt=DataOption.VIDEO_SINGLE_INDIVIDUAL_STREAM))",
+                "individual video was not asked for",
             )
         token = self._request(
             outbound.video_subscription(user_id, subscribe=subscribe, timestamp_ms=timestamp_ms),
@@ -149,8 +151,9 @@ class Control:
         if known is None:
             raise InvalidState(
                 "ask for the session state",
-                "without a session",
+                "any",
                 "pass a session id, or wait for a SessionStateChanged event",
+                "no session is known",
             )
         return self._request(
             outbound.session_state_request(known),
