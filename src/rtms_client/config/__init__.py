@@ -7,7 +7,7 @@ grants is described by the ``...Format`` classes, which hold the same fields wit
 import enum
 import re
 import warnings
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 import attrs
@@ -525,12 +525,16 @@ def _host_names(
             )
 
 
+def _allowed_hosts(values: Iterable[str]) -> tuple[str, ...]:
+    return texts("allowed_hosts", values)
+
+
 @attrs.frozen(kw_only=True)
 class NetworkOptions:
     """How to reach the servers, and which servers."""
 
     allowed_hosts: tuple[str, ...] = attrs.field(
-        validator=_host_names, default=("zoom.us", "zoomgov.com"), converter=texts
+        validator=_host_names, default=("zoom.us", "zoomgov.com"), converter=_allowed_hosts
     )
     """Hosts that server URLs may name; each stands for itself and its subdomains."""
     ca_file: "str | PathLike[str] | None" = None

@@ -39,8 +39,10 @@ def not_empty(_: object, attribute: "attrs.Attribute[Any]", value: object) -> No
     raise InvalidParameters(attribute.name, got, "check where the value comes from")
 
 
-def texts(values: Iterable[str]) -> tuple[str, ...]:
+def texts(name: str, values: Iterable[str]) -> tuple[str, ...]:
     """Widen any iterable of texts; one text alone is a mistake that would pass as its letters."""
     if isinstance(values, str):
-        raise InvalidParameters("a tuple of texts", f"got the text {values!r}", "write (text,)")
+        raise InvalidParameters(
+            name, f"expected a tuple of texts, got the text {values!r}", f"write ({values!r},)"
+        )
     return tuple(values)

@@ -2,7 +2,7 @@
 
 import contextlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, Final, Self, cast
 
 import attrs
@@ -25,6 +25,10 @@ _JSON_TYPES: Final[Mapping[str, type]] = {
 _ADVICE: Final = "pass on unchanged what to_json() wrote"
 
 
+def _server_urls(values: Iterable[str]) -> tuple[str, ...]:
+    return texts("server_urls", values)
+
+
 @attrs.frozen(kw_only=True)
 class StreamInfo:
     """What it takes to join a stream; usually read from a started webhook."""
@@ -34,7 +38,7 @@ class StreamInfo:
     """UUID of the meeting or webinar, id of the session, engagement or call; as received."""
     stream_id: str = attrs.field(validator=not_empty)
     """``rtms_stream_id``; an opaque text."""
-    server_urls: tuple[str, ...] = attrs.field(converter=texts)
+    server_urls: tuple[str, ...] = attrs.field(converter=_server_urls)
     """URLs of the signaling server; the first usable one is taken."""
     event_ts_ms: int | None = None
     """When the stream started, Unix time in milliseconds; dates the buffered audio."""
