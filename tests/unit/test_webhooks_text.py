@@ -1,9 +1,12 @@
 """Events that somebody has decoded to text already."""
 
+from pathlib import Path
+from typing import Any
+
 import pytest
 
 from rtms_client import webhooks
-from rtms_client.exceptions import WebhookNotUtf8
+from rtms_client.exceptions import WebhookNotJson, WebhookNotObject, WebhookNotUtf8
 
 STARTED = (
     '{"event":"meeting.rtms_started","event_ts":1790000000000,"payload":{"meeting_uuid":"a==",'
@@ -14,6 +17,27 @@ STARTED = (
 def test_text_is_read_like_bytes() -> None:
     """A file read as text is as good as its bytes, where nothing is verified."""
     assert webhooks.parse_started(STARTED) == webhooks.parse_started(STARTED.encode())
+
+
+def test_the_name_of_a_file_is_no_webhook() -> None:
+    """The error says what is expected, and that this may be a name; it does not repeat the text."""
+    with pytest.raises(WebhookNotJson) as caught:
+        webhooks.parse_started("canary.json")
+    assert str(caught.value) == (
+        "expected the body of a webhook, which is JSON, got text that is not JSON, perhaps a "
+        "file's name"
+    )
+    assert caught.value.__context__ is None
+
+
+@pytest.mark.parametrize("event", [Path("canary.json"), [], None, 1])
+def test_what_is_no_event_at_all(event: Any) -> None:  # noqa: ANN401  # the mistake
+    """The error names the type that came."""
+    with pytest.raises(WebhookNotObject) as caught:
+        webhooks.parse_started(event)
+    assert str(caught.value) == (
+        f"expected the body of a webhook as bytes, str or mapping, got {type(event).__name__}"
+    )
 
 
 def test_text_that_no_utf8_can_hold() -> None:

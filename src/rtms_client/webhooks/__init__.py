@@ -25,6 +25,7 @@ from rtms_client.exceptions import (
     InvalidParameters,
     WebhookIncomplete,
     WebhookNotJson,
+    WebhookNotObject,
     WebhookSignatureMismatch,
     WebhookSignatureMissing,
     WebhookTimestampRejected,
@@ -158,9 +159,7 @@ def parse(event: bytes | str | Mapping[str, object]) -> Notification:
     Raises:
         WebhookUnreadable: It is no event, or lacks what the notification cannot do without.
     """
-    if isinstance(event, str):
-        event = event.encode(errors="surrogatepass")  # and refuse lone surrogates as no UTF-8
-    return read(decode(event if isinstance(event, bytes) else _encoded(event)))
+    return read(_document(event))
 
 
 def parse_started(body: bytes | str | Mapping[str, object]) -> RTMSStarted:
@@ -268,6 +267,26 @@ def _matching(secrets: Iterable[str], signature: RequestSignature, content: byte
         if hmac.compare_digest(expected, signature.value) and matching is None:
             matching = secret
     return matching
+
+
+def _document(event: object) -> dict[str, object]:
+    """Read an event in any of the forms that `parse` takes."""
+    if isinstance(event, bytes):
+        return decode(event)
+    if isinstance(event, str):
+        try:
+            return decode(event.encode(errors="surrogatepass"))  # lone surrogates are no UTF-8
+        except WebhookNotJson:
+            pass  # raised below, with what else the text may be
+        raise WebhookNotJson(
+            "the body of a webhook, which is JSON", "text that is not JSON, perhaps a file's name"
+        )
+    if isinstance(event, Mapping):
+        return decode(_encoded(cast("Mapping[str, object]", event)))
+    raise WebhookNotObject(
+        "the body of a webhook as bytes, str or mapping",
+        type(event).__name__,
+    )
 
 
 def _encoded(event: Mapping[str, object]) -> bytes:
