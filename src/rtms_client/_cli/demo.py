@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 __all__ = ["run"]
 
-_CLIENT_ID: Final = "demo-client-id"
+_CLIENT_ID: Final = "test-client-id"
 _NEXT_STEPS: Final = (
     "",
     "go on:",

@@ -22,8 +22,8 @@ __all__ = ["MakeServer", "run", "serve"]
 
 MakeServer: TypeAlias = Callable[[int, str, str], FakeRTMSServer]
 
-_CLIENT_ID: Final = "demo-client-id"
-_CLIENT_SECRET: Final = "demo-client-secret"  # noqa: S105  # of a fake account, shown to the user
+_CLIENT_ID: Final = "test-client-id"
+_CLIENT_SECRET: Final = "test-client-secret"  # noqa: S105  # of a fake account, shown to the user
 _GOODBYE_S: Final = 5.0
 
 
