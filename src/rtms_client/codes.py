@@ -273,7 +273,9 @@ STOP_REASONS: Final[Mapping[int, Explanation]] = MappingProxyType(
     )
 )
 
-_NO_PROOF: Final = "not a proof that the stream ended: wait for TERMINATED or the stopped webhook"
+_NO_PROOF: Final = (
+    "not a proof that the stream ended: the library connects again, unless reconnect=None"
+)
 
 CLOSE_CODES: Final[Mapping[int, Explanation]] = MappingProxyType(
     {

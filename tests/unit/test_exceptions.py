@@ -355,7 +355,7 @@ def test_connection_lost_without_reason() -> None:
     """An empty reason leaves no empty brackets."""
     assert str(ex.ConnectionLost("signaling", 1000, "")) == (
         "signaling connection closed with 1000 NORMAL_CLOSURE: normal closure; not a proof that "
-        "the stream ended: wait for TERMINATED or the stopped webhook"
+        "the stream ended: the library connects again, unless reconnect=None"
     )
 
 
