@@ -17,8 +17,7 @@ import argparse
 import asyncio
 import sys
 from pathlib import Path
-
-import av
+from typing import TYPE_CHECKING
 
 from rtms_client import (
     NetworkOptions,
@@ -28,6 +27,9 @@ from rtms_client import (
     parse_started,
 )
 from rtms_client.media import VideoDecoder
+
+if TYPE_CHECKING:
+    import av
 
 WIDTH, HEIGHT = 64, 36
 A_LOT = 0.04  # share of full brightness by which the picture must change on average
@@ -39,7 +41,7 @@ class NewSlide:
     def __init__(self) -> None:
         self._before: bytes | None = None
 
-    def __call__(self, picture: av.VideoFrame) -> bool:
+    def __call__(self, picture: "av.VideoFrame") -> bool:
         """Look at a picture."""
         small = picture.reformat(WIDTH, HEIGHT, "gray")
         pixels = bytes(small.planes[0])
@@ -73,6 +75,7 @@ def main() -> int:
     if options.fake:
         network = NetworkOptions(allowed_hosts=("localhost",), ca_file=options.fake, proxy=False)
     try:
+        VideoDecoder()  # says before the meeting what is not installed
         client = RTMSClient.from_env(share=ShareParams(), network=network)
         asyncio.run(run(client, options.event.read_bytes()))
     except RTMSError as error:

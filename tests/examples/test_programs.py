@@ -127,6 +127,16 @@ def test_image_model(zoom: Zoom, tmp_path: Path) -> None:
         assert 0 <= seen - shown < 1
 
 
+def test_image_model_without_pyav(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What to install is told in one line, before anything is joined."""
+    (tmp_path / "av.py").write_text("raise ModuleNotFoundError", "utf-8")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    result = run("image_model.py", tmp_path / "not-read.json")
+    assert result.returncode == 1
+    assert result.stderr.endswith("pip install 'rtms_client[video]'\n")
+    assert "Traceback" not in result.stderr
+
+
 @pytest.mark.slow
 @pytest.mark.timeout(150)
 def test_pipecat(zoom: Zoom, tmp_path: Path) -> None:
