@@ -448,7 +448,10 @@ class FakeStream:
 
     def _require(self, medium: MediaType) -> None:
         if not self.takers(medium):
-            raise RuntimeError(f"no socket is ready for {medium.name}")
+            raise RuntimeError(
+                f"no socket is ready for {medium.name}; await media_ready.wait() first, and let the "
+                "client ask for this medium"
+            )
 
     def _at_ms(self, timestamp_ms: int | None) -> int:
         return (self.now_ms() if timestamp_ms is None else timestamp_ms) - self.epoch_ms
@@ -543,7 +546,10 @@ class FakeStream:
         raise LookupError(f"the client has no {socket} connection")
 
     def drop(self, socket: str = "signaling") -> None:
-        """Reset the TCP connection of a socket, without a close frame."""
+        """Reset the TCP connection of a socket, without a close frame.
+
+        What the client has not read yet is lost; `FakeConnection.wait_read` waits for it.
+        """
         self.connection(socket).drop()
 
     async def close(self, socket: str = "signaling", code: int = 1000, reason: str = "") -> None:
