@@ -448,7 +448,7 @@ class PortalStream:
 
     @property
     def stop_reason(self) -> StopReason | None:
-        """The server's reason for the end; `None` when it gave none."""
+        """The server's reason for the end, `.name` in a word; `None` when it gave none."""
         return self._stream.stop_reason
 
     @property

@@ -559,7 +559,7 @@ class RTMSStream(CallbackMethods):
 
     @property
     def stop_reason(self) -> StopReason | None:
-        """The server's reason for the end; `None` when it gave none."""
+        """The server's reason for the end, `.name` in a word; `None` when it gave none."""
         return None if self._session is None else self._session.stop_reason
 
     @property
