@@ -449,8 +449,8 @@ class FakeStream:
     def _require(self, medium: MediaType) -> None:
         if not self.takers(medium):
             raise RuntimeError(
-                f"no socket is ready for {medium.name}; await media_ready.wait() first, and let the "
-                "client ask for this medium"
+                f"no socket is ready for {medium.name}; await media_ready.wait() first, and let "
+                "the client ask for this medium"
             )
 
     def _at_ms(self, timestamp_ms: int | None) -> int:
