@@ -14,9 +14,9 @@ from typing import Final
 
 import pytest
 
-from rtms_client import RTMSStarted
+from rtms_client import NetworkOptions, RTMSClient, RTMSStarted, TranscriptParams
 from rtms_client.testing import FakeRTMSServer, SignedWebhook, bulk_captions, sign_webhook
-from rtms_client.webhooks import Notification, from_json
+from rtms_client.webhooks import Notification, from_json, receive
 
 pytestmark = pytest.mark.slow
 
@@ -191,6 +191,67 @@ async def test_a_hundred_webhooks_at_once(name: str, tmp_path: Path) -> None:
         assert max(taken) < 3
         found = {line.split()[0] for line in await application.lines(100)}
         assert found == {f"s-{number}" for number in range(100)}
+
+
+async def test_in_place_of_zoom() -> None:
+    """The program posts a signed webhook of a meeting that can be joined with what it shows."""
+    bodies: asyncio.Queue[Notification] = asyncio.Queue()
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        head = (await reader.readuntil(b"\r\n\r\n")).decode().splitlines()[1:-1]
+        headers = {
+            name.lower(): value for name, _, value in (line.partition(": ") for line in head)
+        }
+        body = await reader.readexactly(int(headers["content-length"]))
+        bodies.put_nowait(receive(body, headers, secret=SECRET))
+        writer.write(b"HTTP/1.0 200 OK\r\n\r\n")
+        writer.close()
+
+    async with await asyncio.start_server(serve, "127.0.0.1", 0) as site:
+        port = site.sockets[0].getsockname()[1]
+        process = await asyncio.create_subprocess_exec(
+            sys.executable,
+            *(str(WEB / "fake_zoom.py"), f"http://127.0.0.1:{port}/webhook"),
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+        )
+        assert process.stdin is not None
+        assert process.stdout is not None
+        process.stdin.write(b"\n")
+        shown = [(await process.stdout.readline()).decode() for _ in range(2)]
+        values = dict(pair.split("=") for line in shown for pair in line.split()[1:])
+        notification = await bodies.get()
+        assert isinstance(notification, RTMSStarted)
+        assert values["ZOOM_WEBHOOK_SECRET"] == SECRET
+        client = RTMSClient(
+            values["ZOOM_CLIENT_ID"],
+            values["ZOOM_CLIENT_SECRET"],
+            transcript=TranscriptParams(),
+            network=NetworkOptions(
+                allowed_hosts=("localhost",), ca_file=values["FAKE_CA_FILE"], proxy=False
+            ),
+        )
+        async with client.stream(notification) as stream:
+            assert len([segment async for segment in stream.transcript()]) == 9
+        rest, _ = await process.communicate()
+    assert rest.decode().endswith("the application answered 200\n")
+    assert process.returncode == 0
+
+
+async def test_in_place_of_zoom_without_an_application() -> None:
+    """Who forgets to start it is told in one line."""
+    url = f"http://127.0.0.1:{free_port()}/webhook"
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        *(str(WEB / "fake_zoom.py"), url),
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.DEVNULL,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    _, told = await process.communicate(b"\n")
+    assert told.decode().startswith(f"{url}: ")
+    assert len(told.splitlines()) == 1
+    assert process.returncode == 1
 
 
 async def test_worker_drains(tmp_path: Path) -> None:
