@@ -148,7 +148,7 @@ async def test_calls(medium: str, *, speedups: bool) -> None:
         with cProfile.Profile(builtins=False) as profile:
             passed = await belt.run(belt.wires[_WARM_UP:])
         assert len(passed) == _FRAMES
-        assert 20 < _calls(profile) <= 24
+        assert 19 < _calls(profile) <= 23
 
 
 @BOTH
@@ -170,7 +170,7 @@ async def test_calls_for_a_consumer_that_waits(medium: str, *, speedups: bool) -
     async with _belt(medium, speedups=speedups) as belt:
         with cProfile.Profile(builtins=False) as profile:
             await belt.run_waiting(belt.wires[_WARM_UP:])
-        assert 28 < _calls(profile) <= 33
+        assert 24 < _calls(profile) <= 29
 
 
 @BOTH

@@ -159,37 +159,34 @@ class Mailbox:
         return None if best is None else best.pop(now)
 
     def take(self) -> Item | None:
-        """Remove and return an item that is there; `None` when it is time to use `get`."""
+        """Remove and return an item that is there; `None` when it is time to wait for `ready`."""
         now = monotonic()
         if now > self._turn_ends:
             return None
         item = self._next(now)
         return item if type(item) is not Gap else self._unless_announced(item, now)
 
-    async def get(self) -> Item:
-        """Return the next item; cancelling loses nothing.
+    async def ready(self) -> None:
+        """Wait until `take`, which just returned nothing, is worth another try.
 
         Raises:
             EndOfStream: The stream ended normally and everything was delivered.
             RTMSError: The stream ended with this error and everything was delivered.
             InvalidState: Somebody else waits already.
         """
-        now = monotonic()
-        if now > self._turn_ends:  # a consumer that never waits must not starve the reading
+        if monotonic() > self._turn_ends:  # a consumer that never waits must not starve the reading
             task = asyncio.current_task()
             self._reader = None if task is None else ref(task)
             await asyncio.sleep(0)
-            now = monotonic()
-            self._turn_ends = now + _TURN_S
-        while (item := self.pop(now)) is None:
-            if self.ended:
-                raise EndOfStream if self._error is None else _fresh(self._error)
-            if self._waiter is not None:
-                raise InvalidState(
-                    "wait for an item twice at the same time",
-                    f"{self.consumer} is waiting",
-                    "make an iterator for each task",
-                )
+        elif self.ended:
+            raise EndOfStream if self._error is None else _fresh(self._error)
+        elif self._waiter is not None:
+            raise InvalidState(
+                "wait for an item twice at the same time",
+                f"{self.consumer} is waiting",
+                "make an iterator for each task",
+            )
+        else:
             self._waiter = asyncio.get_running_loop().create_future()
             self.waits = True
             try:
@@ -197,9 +194,7 @@ class Mailbox:
             finally:
                 self._waiter = None
                 self.waits = False
-            now = monotonic()
-            self._turn_ends = now + _TURN_S
-        return item
+        self._turn_ends = monotonic() + _TURN_S
 
     def batch(self, *items: Item) -> list[Item]:
         """Remove and return what waits, up to a bound, behind items that were removed before.

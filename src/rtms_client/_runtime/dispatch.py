@@ -71,7 +71,8 @@ class CallbackRunner:
         thread = ThreadPoolExecutor(1, thread_name_prefix=self.name)  # begins with the first call
         try:
             while True:
-                item = self._mailbox.take() or await self._mailbox.get()
+                while (item := self._mailbox.take()) is None:
+                    await self._mailbox.ready()
                 if self._is_async:
                     await self._call(item)
                 else:

@@ -37,17 +37,17 @@ class ItemIterator(Generic[T_co]):
             RTMSError: The stream ended abnormally.
             InvalidState: Another task is waiting on this iterator, or the stream was not opened.
         """
-        item = self._take()  # nothing is left in a mailbox that was given back
-        if item is not None:
-            return item
-        mailbox = self._mailbox
-        if mailbox is None:
-            raise StopAsyncIteration
-        self._check(mailbox)
-        try:
-            return cast("T_co", await mailbox.get())
-        except EndOfStream:
-            raise StopAsyncIteration from None
+        while (item := self._take()) is None:  # nothing is left in a mailbox that was given back
+            mailbox = self._mailbox
+            if mailbox is None:
+                raise StopAsyncIteration
+            if not self._hub.opened:
+                self._check(mailbox)
+            try:
+                await mailbox.ready()
+            except EndOfStream:
+                raise StopAsyncIteration from None
+        return item
 
     async def batch(self) -> list[T_co]:
         """Return what waits, up to some thousand items or about 1 MiB; waits for the first one.
@@ -61,23 +61,19 @@ class ItemIterator(Generic[T_co]):
             RTMSError: The stream ended abnormally.
             InvalidState: Another task is waiting on this iterator, or the stream was not opened.
         """
-        mailbox = self._mailbox
-        if mailbox is None:
-            return []
-        self._check(mailbox)
         try:
-            first = await mailbox.get()
-        except EndOfStream:
+            first = await self.__anext__()
+        except StopAsyncIteration:
             return []
-        return cast("list[T_co]", mailbox.batch(first))
+        return self._waiting(first)
 
     def _check(self, mailbox: Mailbox) -> None:
-        """Refuse to wait for what cannot come.
+        """Refuse to wait for what cannot come before the stream is open.
 
         Raises:
             InvalidState: The stream was not opened.
         """
-        if not (self._hub.opened or mailbox.ended or mailbox.holds_anything()):
+        if not (mailbox.ended or mailbox.holds_anything()):
             raise InvalidState(
                 "wait for an item", "IDLE", "open the stream first: `async with client.stream(...)`"
             )
@@ -88,12 +84,15 @@ class ItemIterator(Generic[T_co]):
         Raises:
             RTMSError: The stream ended abnormally and nothing waits.
         """
-        if self._mailbox is None:
-            return []
-        items = self._mailbox.batch()
-        if not items:
+        items = self._waiting()
+        if not items and self._mailbox is not None:
             self._mailbox.raise_error()
-        return cast("list[T_co]", items)
+        return items
+
+    def _waiting(self, *items: Item) -> list[T_co]:
+        """Remove and return what waits, up to a bound, behind items that were removed before."""
+        mailbox = self._mailbox
+        return cast("list[T_co]", [*items] if mailbox is None else mailbox.batch(*items))
 
     def give_back(self, items: Sequence[Item]) -> None:
         """Give back items of `batch` or `take` that were not used, so that they come next.

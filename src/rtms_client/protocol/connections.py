@@ -25,6 +25,10 @@ class Connections:
         actions: Where to put what the shell has to do.
         codec: Format of the messages.
         timeouts: How long to wait.
+
+    Attributes:
+        get: Returns the connection of a number; `None` when it was given up.
+        signaling: The signaling connection, if any.
     """
 
     __slots__ = (
@@ -35,6 +39,7 @@ class Connections:
         "_late",
         "_links",
         "_timeouts",
+        "get",
         "signaling",
     )
 
@@ -44,14 +49,11 @@ class Connections:
         self._codec = codec
         self._timeouts = timeouts
         self._links: dict[int, Link] = {}
+        self.get = self._links.get
         self._doubts: dict[int, tuple[float, float]] = {}
         """Connections that may be dead as far as the server says: since when, and for how long."""
         self._late: dict[int, Link] = {}
         self._last_number = 0
-
-    def get(self, number: int) -> Link | None:
-        """Return a connection; `None` when it was given up."""
-        return self._links.get(number)
 
     def heard(self, number: int, now: float) -> None:
         """Take note of a sign of life without a message."""

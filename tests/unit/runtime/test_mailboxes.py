@@ -81,6 +81,13 @@ def take(mailbox: Mailbox) -> list[Item]:
     return found
 
 
+async def next_of(mailbox: Mailbox) -> Item:
+    """Wait for the next item."""
+    while (item := mailbox.take()) is None:
+        await mailbox.ready()
+    return item
+
+
 def test_merged_in_the_order_of_arrival() -> None:
     """A consumer of everything gets it in the order of arrival."""
     bench = Bench()
@@ -200,7 +207,7 @@ def test_gap_wakes_the_consumer_of_events() -> None:
         bench = Bench(items=2)
         frames = bench.hub.subscribe("frames", [AUDIO])
         events = bench.hub.subscribe("events", [None])
-        waiting = asyncio.create_task(events.get())
+        waiting = asyncio.create_task(next_of(events))
         await asyncio.sleep(0)
         await asyncio.sleep(0)
         bench.publish(audio(1), audio(2), audio(3))
@@ -273,12 +280,12 @@ async def test_waiting() -> None:
     """A consumer that waits is woken by the next item."""
     bench = Bench()
     mailbox = bench.hub.subscribe("frames", [AUDIO])
-    waiting = asyncio.create_task(mailbox.get())
+    waiting = asyncio.create_task(next_of(mailbox))
     await asyncio.sleep(0)
     await asyncio.sleep(0)
     bench.publish(text(1), audio(2), audio(3))
     assert await waiting == audio(2)
-    assert await mailbox.get() == audio(3)
+    assert await next_of(mailbox) == audio(3)
 
 
 async def test_end() -> None:
@@ -287,26 +294,26 @@ async def test_end() -> None:
     mailbox = bench.hub.subscribe("frames", [AUDIO])
     bench.publish(audio(1), text(2))
     bench.hub.end(None)
-    assert await mailbox.get() == audio(1)
+    assert await next_of(mailbox) == audio(1)
     with pytest.raises(EndOfStream):
-        await mailbox.get()
+        await next_of(mailbox)
     late = bench.hub.subscribe("late", [TRANSCRIPT])
-    assert await late.get() == text(2)
+    assert await next_of(late) == text(2)
     with pytest.raises(EndOfStream):
-        await late.get()
+        await next_of(late)
 
 
 async def test_abnormal_end() -> None:
     """Each consumer gets the error as an object of its own, with its cause."""
     bench = Bench()
     first, second = (bench.hub.subscribe(name, [AUDIO]) for name in ("first", "second"))
-    waiting = asyncio.create_task(first.get())
+    waiting = asyncio.create_task(next_of(first))
     await asyncio.sleep(0)
     error = ConnectionLost("signaling", 1006, "gone")
     error.__cause__ = OSError("cable")
     bench.hub.end(error)
     raised = []
-    for get in (waiting, second.get()):
+    for get in (waiting, next_of(second)):
         with pytest.raises(ConnectionLost) as caught:
             await get
         raised.append(caught.value)
@@ -319,11 +326,11 @@ async def test_waiting_twice() -> None:
     """Two tasks cannot wait on one iterator; the first one is not disturbed."""
     bench = Bench()
     mailbox = bench.hub.subscribe("frames", [AUDIO])
-    first = asyncio.create_task(mailbox.get())
+    first = asyncio.create_task(next_of(mailbox))
     await asyncio.sleep(0)
     await asyncio.sleep(0)
     with pytest.raises(InvalidState, match="make an iterator for each task"):
-        await mailbox.get()
+        await next_of(mailbox)
     bench.publish(audio(1))
     assert await first == audio(1)
 
@@ -350,7 +357,7 @@ async def test_cancelling_loses_nothing(arrives: int, turns: int) -> None:
     mailbox = bench.hub.subscribe("frames", [AUDIO])
     found: list[int] = []
     for number in range(1, 201):
-        task = asyncio.create_task(mailbox.get())
+        task = asyncio.create_task(next_of(mailbox))
         for turn in range(4):
             if turn == arrives:
                 bench.publish(audio(number))
@@ -403,7 +410,7 @@ async def test_consumer_that_never_waits_lets_others_run() -> None:
     end = loop.time() + 0.1
     while loop.time() < end:
         bench.publish(audio(1))
-        await mailbox.get()
+        await next_of(mailbox)
     task.cancel()
     assert turns >= 5
 
