@@ -330,23 +330,6 @@ async def test_silence(socket: str) -> None:
         await leaks.none()
 
 
-async def test_media_count_as_signs_of_life() -> None:
-    """Without keep-alives a connection lives as long as media come."""
-    timing = Timing(keep_alive_s=0.05)
-    timeouts = Timeouts(silence_s=1.0)
-    async with (
-        FakeRTMSServer(timing=timing) as server,
-        joined(server, audio=AudioParams(), timeouts=timeouts) as stream,
-    ):
-        server.stream.silence_keep_alives("audio")
-        for _ in range(30):
-            await server.stream.send_audio(b"alive")
-            await asyncio.sleep(0.05)
-        assert stream.state is Phase.STREAMING
-        with pytest.raises(ConnectionSilent):
-            await stream.wait_ended()
-
-
 async def test_requests_after_the_end() -> None:
     """What is asked for after the end is refused with the state, not left waiting."""
     async with FakeRTMSServer() as server:

@@ -328,7 +328,7 @@ def breaking() -> MeetingScript:
             Hangup(at_ms=1190, socket="video"),
             RawMessage(at_ms=1190, message="nobody hears this", socket="video", optional=True),
             *at[60:],
-            StateChange(at_ms=2000, state=StreamState.TERMINATED),
+            StateChange(at_ms=8000, state=StreamState.TERMINATED),  # when signaling is back
         ]
     )
 

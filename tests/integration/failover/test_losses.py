@@ -158,7 +158,7 @@ async def test_replayed_audio_comes_once() -> None:
     plan = FaultPlan(
         [
             Fault(FaultKind.RESET, socket="audio", message=MessageType.MEDIA_DATA_AUDIO, after=30),
-            Fault(FaultKind.REPLAY, socket="audio", for_s=0.4),
+            Fault(FaultKind.REPLAY, socket="audio", for_s=10.0),
         ]
     )
     async with FakeRTMSServer(steady(), fault=plan) as server, scene(server) as here:
@@ -174,7 +174,7 @@ async def test_replay_across_an_older_gap_comes_once() -> None:
         [
             Fault(FaultKind.DROP, message=packets, after=10, times=3),
             Fault(FaultKind.RESET, socket="audio", message=packets, after=30),
-            Fault(FaultKind.REPLAY, socket="audio", for_s=0.6),
+            Fault(FaultKind.REPLAY, socket="audio", for_s=10.0),
         ]
     )
     async with FakeRTMSServer(steady(), fault=plan) as server, scene(server) as here:

@@ -68,7 +68,7 @@ async def test_duplicates_are_waited_out(socket: str, code: int) -> None:
 async def test_duplicate_of_a_stalled_connection() -> None:
     """A half-dead old connection is the duplicate until the server has noticed its loss."""
     plan = when_joined(Fault(FaultKind.STALL, socket="audio", at_s=0.05))
-    waits = attrs.evolve(WAITS, silence_s=0.4)
+    waits = attrs.evolve(WAITS, silence_s=2.0)
     policy = attrs.evolve(QUICK, duplicate_delays_s=(0.2, 0.4, 0.8))
     async with (
         FakeRTMSServer(steady(), fault=plan, timing=PATIENT) as server,
