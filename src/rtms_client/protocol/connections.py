@@ -1,6 +1,6 @@
 """The connections of one stream: opening, sending, closing, and the times they are due."""
 
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from rtms_client._wire.codec import Codec, Message
 from rtms_client.config import Timeouts
@@ -8,6 +8,9 @@ from rtms_client.enums import MediaType
 from rtms_client.exceptions import ConnectionSilent, RTMSError
 from rtms_client.protocol.links import Link, LinkInput
 from rtms_client.protocol.outputs import Action, Close, Open, Send
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 __all__ = ["Connections"]
 
@@ -49,7 +52,7 @@ class Connections:
         self._codec = codec
         self._timeouts = timeouts
         self._links: dict[int, Link] = {}
-        self.get = self._links.get
+        self.get: Callable[[int], Link | None] = self._links.get
         self._doubts: dict[int, tuple[float, float]] = {}
         """Connections that may be dead as far as the server says: since when, and for how long."""
         self._late: dict[int, Link] = {}
