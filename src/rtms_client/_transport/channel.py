@@ -82,6 +82,7 @@ class Channel(asyncio.BufferedProtocol):
 
     def __init__(self, protocol: ClientProtocol, max_bytes: int, tls: _Tls | None) -> None:
         loop = asyncio.get_running_loop()
+        self._call_soon = loop.call_soon
         self._protocol = protocol
         self._max_bytes = max_bytes
         self._tls = tls
@@ -203,6 +204,14 @@ class Channel(asyncio.BufferedProtocol):
             if tls.ready:
                 self._decrypt(tls)
         self._deliver("")
+        if nbytes == len(self._buffer) and not self._network.is_closing():
+            # More waits, which some event loops read at once: consumers have their turn first.
+            self._network.pause_reading()
+            self._call_soon(self._go_on)
+
+    def _go_on(self) -> None:
+        if not self._network.is_closing():
+            self._network.resume_reading()
 
     def _decrypt(self, tls: _Tls) -> None:
         """Read what has come as a whole."""

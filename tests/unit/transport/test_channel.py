@@ -69,3 +69,26 @@ async def test_message_in_tiny_pieces(server: Server, ear: Ear) -> None:
     assert kept < 200_000
     assert ear.heard == []
     channel.abort()
+
+
+@pytest.mark.parametrize("server", [False], indirect=True)
+async def test_full_buffer(server: Server, ear: Ear) -> None:
+    """After a read that filled the buffer consumers have their turn before the next one."""
+    channel = await server.connect()
+    assert isinstance(channel, Channel)
+    channel.start(ear)
+    network = channel._network  # noqa: SLF001  # only it knows whether it reads
+    buffer = channel.get_buffer(-1)
+    message = frame(TEXT, bytes(1020))
+    buffer[:] = message * (len(buffer) // len(message))
+    channel.buffer_updated(len(message))
+    assert network.is_reading()
+    channel.buffer_updated(len(buffer))
+    assert not network.is_reading()
+    await asyncio.sleep(0)
+    assert network.is_reading()
+    assert len(ear.heard) == 1 + len(buffer) // len(message)
+    channel.buffer_updated(len(buffer))
+    channel.abort()
+    channel.buffer_updated(len(buffer))  # a loop may still bring what it had read
+    assert await ear.end() == [(1006, "")]
