@@ -6,6 +6,7 @@ import cProfile
 import gc
 import json
 import sys
+import time
 import tracemalloc
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -161,6 +162,22 @@ async def test_calls_for_one_of_many(medium: str, *, speedups: bool) -> None:
         assert len(passed) == _FRAMES
 
         assert 6 < _calls(profile) <= _CALLS_AT_ONCE[medium]
+
+
+async def test_messages_of_one_read() -> None:
+    """What one read brings takes time in proportion to it, whatever it is."""
+    async with _belt("audio", speedups=False) as belt:
+        receiver = belt.channel._receiver  # noqa: SLF001  # what the network would call
+        assert receiver is not None
+
+        def cpu_s(count: int) -> float:
+            begin = time.process_time()
+            receiver.messages_received([b"0"] * count)
+            return time.process_time() - begin
+
+        cpu_s(1000)
+        few = cpu_s(4000)
+        assert cpu_s(40_000) < 20 * few
 
 
 @BOTH

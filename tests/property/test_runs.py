@@ -69,14 +69,14 @@ def streaming(endpoint: str) -> Wire:
 
 def take_runs(wire: Wire, endpoint: str, messages: Sequence[bytes]) -> list[Item]:
     """Take messages as the driver does; return the items in their order."""
-    number, found = wire.number(endpoint), list[Item]()
-    while messages:
-        frames, sizes = wire.session.receive_media(number, messages, wire.now)
-        assert sizes == [len(data) for data in messages[: len(frames)]]
+    number, found, at = wire.number(endpoint), list[Item](), 0
+    while at < len(messages):
+        frames, sizes = wire.session.receive_media(number, messages, wire.now, at)
+        assert sizes == [len(data) for data in messages[at : at + len(frames)]]
         if not frames:
-            wire.session.receive(number, messages[0], wire.now)
+            wire.session.receive(number, messages[at], wire.now)
         found += [*frames, *wire.items()]
-        messages = messages[len(frames) or 1 :]
+        at += len(frames) or 1
     return found
 
 
@@ -104,7 +104,7 @@ def test_messages_of_nobody() -> None:
     """What comes on a connection that was given up is not taken."""
     wire = streaming("audio")
     number = wire.number("audio") + 7
-    assert wire.session.receive_media(number, [message(14, 1, 1, 1)], 0.0) == ([], [])
+    assert wire.session.receive_media(number, [message(14, 1, 1, 1)], 0.0, 0) == ([], [])
 
 
 # --- lanes ---------------------------------------------------------------------------------------

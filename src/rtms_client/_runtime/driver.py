@@ -212,15 +212,16 @@ class Driver:
                 self._log.debug("< %s %d bytes", endpoint, len(data))
         session, now = self._session, self._now()
         try:
-            while messages:
-                frames, sizes = session.receive_media(connection, messages, now)
+            at = 0
+            while at < len(messages):
+                frames, sizes = session.receive_media(connection, messages, now, at)
                 if frames:
                     self._overflown(self._hub.publish_all(frames, sizes))
-                    messages = messages[len(frames) :]
+                    at += len(frames)
                 else:
-                    first, *messages = messages
-                    session.receive(connection, first, now)
-                    self.settle(len(first))
+                    session.receive(connection, messages[at], now)
+                    self.settle(len(messages[at]))
+                    at += 1
         except Exception as error:  # noqa: BLE001  # a fault of ours must not unwind into the parser
             self._scope.report(error)
 

@@ -1,6 +1,6 @@
 """Messages in, items out: what arrives for the application, numbered in order of arrival."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Final
 
 import attrs
@@ -106,17 +106,18 @@ class Intake:
         self._take(medium, media_frame(kind, message, self.number(), granted, flaws))
 
     def common_media(
-        self, messages: Iterable[bytes], carried: MediaType | None
+        self, messages: Sequence[bytes], start: int, carried: MediaType | None
     ) -> tuple[list[CommonFrame], list[int]]:
         """Take messages as long as they are new common ones of audio, video or share.
 
         Args:
             messages: The messages, in order.
+            start: Index of the first one to take.
             carried: What the connection carries: a medium, `MediaType.ALL`, or nothing.
 
         Returns:
-            The frames of the first messages, one for each, all of one medium and with no gap in
-            front, and the sizes of these messages; what follows must be read in full.
+            The frames of the messages from there on, one for each, all of one medium and with no
+            gap in front, and the sizes of these messages; what follows must be read in full.
         """
         frames: list[CommonFrame] = []
         sizes: list[int] = []
@@ -124,7 +125,8 @@ class Intake:
             return frames, sizes
         read, formats, medium = self._shapes.read, self.formats, carried
         sequence = self._sequence
-        for message in messages:
+        for at in range(start, len(messages)):
+            message = messages[at]
             found = read(message, sequence + 1, formats)
             if found is None:
                 break

@@ -275,7 +275,7 @@ class StreamSession(SessionSteps):
             self.intake.unrecognized("expected JSON that is not nested so deeply", data, kind)
 
     def receive_media(
-        self, connection: int, messages: Sequence[bytes], now: float
+        self, connection: int, messages: Sequence[bytes], now: float, start: int
     ) -> tuple[list[CommonFrame], list[int]]:
         """Take messages as long as they are common ones of one medium: a short way of `receive`.
 
@@ -283,16 +283,17 @@ class StreamSession(SessionSteps):
             connection: Where they came.
             messages: The messages, in order.
             now: The present time.
+            start: Index of the first message to take.
 
         Returns:
-            The frames of the first messages, one for each, instead of items, and the sizes of these
-            messages; whatever follows is for `receive`.
+            The frames of the messages from there on, one for each, instead of items, and the sizes
+            of these messages; whatever follows is for `receive`.
         """
         link = self._connections.get(connection)
         if link is None or link.machine.state is not LinkState.READY or self._recoveries:
             return [], []
         link.heard = now
-        return self.intake.common_media(messages, link.media)
+        return self.intake.common_media(messages, start, link.media)
 
     def heard(self, connection: int, now: float) -> None:
         """Take note of a sign of life that is no message: a ping."""

@@ -432,7 +432,7 @@ class _RecordedSession(StreamSession):
 
     @override
     def receive_media(
-        self, connection: int, messages: Sequence[bytes], now: float
+        self, connection: int, messages: Sequence[bytes], now: float, start: int
     ) -> tuple[list[CommonFrame], list[int]]:
         return [], []  # each message is an input of its own
 
