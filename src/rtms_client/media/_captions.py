@@ -25,6 +25,7 @@ _MIN_MS, _MAX_MS, _CHARACTER_MS = 1000, 7000, 60
 _LONGEST_MS: Final = 600_000  # of an utterance; an end after that is a mistake
 _APART_MS: Final = 3_600_000  # time stamp and start say the same, or one of them is a mistake
 _AHEAD_MS: Final = 120_000  # twice as long as a server buffers
+_CORRECTIONS: Final = frozenset({DataAttribute.UPDATE, DataAttribute.DELETE})
 _MAX_JOINED_MS: Final = 10_000
 _VTT_HEAD: Final = b"WEBVTT\n\n"
 _Key: TypeAlias = tuple[str | None, UserId | None, int]
@@ -63,7 +64,7 @@ class _Cues:
         cue = _cue(segment, zero_ms)
         key = (*cue.speaker, cue.start_ms)
         same = [one for one in self.all if (*one.speaker, one.start_ms) == key]
-        if segment.attribute in {DataAttribute.UPDATE, DataAttribute.DELETE}:
+        if segment.attribute in _CORRECTIONS:
             if not same and key in self._settled:
                 self.too_late += 1
                 return False
@@ -336,7 +337,8 @@ class LiveCaptions:
             self._cues.move(self._start_ms - start_ms)
             self._start_ms = start_ms
         changed = self._cues.add(segment, start_ms)
-        self._cues.drop_after(_cue(segment, start_ms).end_ms + _AHEAD_MS)
+        if changed and segment.attribute not in _CORRECTIONS:  # only what is new tells the time
+            self._cues.drop_after(_cue(segment, start_ms).end_ms + _AHEAD_MS)
         cues = self._cues.all
         oldest_ms = max((cue.end_ms for cue in cues), default=0) - self._window_ms
         while cues and (cues[0].end_ms < oldest_ms or len(cues) > _OPEN_CUES):

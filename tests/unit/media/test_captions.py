@@ -333,6 +333,16 @@ def test_live_captions_that_begin_out_of_order() -> None:
     assert {cue.text for cue in live.cues()} == {"one", "two", "three"}
 
 
+@pytest.mark.parametrize("attribute", [None, DataAttribute.UPDATE, DataAttribute.DELETE])
+def test_what_is_old_takes_no_live_caption_away(attribute: DataAttribute | None) -> None:
+    """A correction of what was said long ago, or a repetition, does not tell the time."""
+    live = LiveCaptions(300)
+    for at_ms in range(0, 201_000, 20_000):
+        live.add(caption(at_ms, f"at {at_ms}"))
+    live.add(caption(20_000, "at 20000", attribute=attribute))
+    assert [cue.text for cue in live.cues()][-1] == "at 200000"
+
+
 def test_a_long_caption_hides_nothing() -> None:
     """What others said meanwhile came before it, and stays."""
     live = LiveCaptions(10, start_ms=T0)
