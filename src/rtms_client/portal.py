@@ -144,6 +144,7 @@ class Portal:
         Raises:
             InvalidState: The portal is not open, or was closed meanwhile; or this is the thread of
                 the event loop, which cannot wait for itself.
+            concurrent.futures.CancelledError: The function was cancelled by something else.
         """
         return self._thread.call(function, *args)
 
@@ -258,6 +259,7 @@ class PortalIterator(Generic[T_co]):
         finally:
             if call.done:  # it holds this iterator, which may be forgotten now
                 self._call = None
+            del call  # and the error that it holds would hold it
 
     async def _fetch(self) -> bool:
         """Get a batch; what was taken from the buffer is here at once, whatever happens then."""

@@ -23,7 +23,7 @@ async def speak(stream: FakeStream, numbers: range) -> None:
 
 
 PROGRAM = """
-import os, signal, sys, threading
+import os, signal, sys, threading, time
 from rtms_client import AudioParams, NetworkOptions, RTMSClient, parse_started
 from rtms_client.exceptions import InvalidState
 
@@ -73,6 +73,13 @@ stream = portal.stream(started)
 stream.__enter__()
 frames = stream.audio()
 print("waiting", flush=True)
+held = threading.Event()
+def hold():
+    with portal._thread._gate:
+        held.set()
+        time.sleep(0.3)
+threading.Thread(target=hold).start()
+held.wait()
 child = os.fork()
 if not child:
     for use in (

@@ -2,6 +2,7 @@
 
 import asyncio
 import atexit
+import concurrent.futures
 import os
 import threading
 from collections.abc import Callable, Coroutine
@@ -155,34 +156,49 @@ class BackgroundThread:
 
         Raises:
             BackgroundOver: The thread does not run, or ended meanwhile.
+            InvalidState: This is the thread, or another process.
+            concurrent.futures.CancelledError: What was called was cancelled, but not by us.
         """
-        self.check_process()
-        with self._gate:
-            if self._loop is None:
-                raise _over()
-            self._loop.call_soon_threadsafe(call.begin, self._scope, self._calls)
+        self._check_caller()
         try:
+            with self._gate:
+                if self._loop is None:
+                    raise _over()
+                self._loop.call_soon_threadsafe(call.begin, self._scope, self._calls)
             return call.wait()
         except asyncio.CancelledError:
-            raise _over() from None
+            raise concurrent.futures.CancelledError from None
+        finally:
+            del call  # the error that it holds would hold it
 
     def call(self, function: Callable[..., Coroutine[Any, Any, T]], *args: object) -> T:
         """Run a coroutine function in the thread and wait for its result.
 
         Raises:
             BackgroundOver: The thread does not run, or ended meanwhile.
-            InvalidState: This is the thread.
+            InvalidState: This is the thread, or another process.
+            concurrent.futures.CancelledError: The function was cancelled, but not by us.
         """
-        if self.is_current:
-            raise InvalidState(
-                "wait for the event loop in its own thread", "RUNNING", "await the coroutine"
-            )
+        self._check_caller()
         call = Call(function, *args)
         try:
             return self.wait(call)
         finally:
             if not call.done:  # a KeyboardInterrupt
                 self.tell(call.cancel)
+            del call  # see `wait`
+
+    def _check_caller(self) -> None:
+        """Check that who calls can wait.
+
+        Raises:
+            InvalidState: This is the thread, or another process.
+        """
+        self.check_process()
+        if self.is_current:
+            raise InvalidState(
+                "wait for the event loop in its own thread", "RUNNING", "await the coroutine"
+            )
 
     def ask(self, function: Callable[[], T]) -> T:
         """Call a plain function, which must not block, in the thread; after its end, call it here.
@@ -202,7 +218,12 @@ class BackgroundThread:
             return function()
 
     def tell(self, function: Callable[[], object]) -> None:
-        """Call a plain function in the thread, some time; after its end, call it here."""
+        """Call a plain function in the thread, some time; after its end, call it here.
+
+        In another process there is nothing to do, and perhaps the gate was held at the fork.
+        """
+        if os.getpid() != self._pid:
+            return
         with self._gate:
             if self._loop is not None:
                 self._loop.call_soon_threadsafe(function)

@@ -41,9 +41,12 @@ class Outcome(Generic[T]):
         # A signal that comes just before the lock is waited for is seen when that ends.
         while not self.done and not self._lock.acquire(timeout=_LOOK_UP_S):
             pass
-        if self._error is not None:
+        if self._error is None:
+            return cast("T", self._result)
+        try:
             raise self._error
-        return cast("T", self._result)
+        finally:
+            del self  # the traceback of the error would hold who holds the error
 
     def finish(self, result: T | None = None, error: BaseException | None = None) -> None:
         """Hand it over; a no-op the second time."""
@@ -98,6 +101,8 @@ class Call(Outcome[T]):
             self.finish(error=error)
         else:
             self.finish(result)
+        finally:
+            del self  # as in `wait`
 
     def cancel(self) -> None:
         """Cancel the function, or let it never begin."""

@@ -1,19 +1,23 @@
 """Calls into an event loop: their outcomes, and interrupts at any moment."""
 
 import asyncio
+import concurrent.futures
+import gc
 import random
 import signal
 import sys
 import threading
+import weakref
 from collections.abc import Iterator
 from types import FrameType
 from typing import Any, cast
 
 import pytest
 
-from rtms_client._runtime.background import BackgroundOver, BackgroundThread
+from rtms_client._runtime.background import BackgroundThread
 from rtms_client._runtime.calls import Call, Outcome
 from rtms_client._runtime.scope import TaskScope
+from rtms_client.exceptions import InvalidState
 
 
 class Context:
@@ -69,13 +73,49 @@ def test_no_coroutine_function(background: BackgroundThread) -> None:
 
 
 def test_a_call_cancels_itself(background: BackgroundThread) -> None:
-    """There is no result then, as if the thread had ended."""
+    """There is no result then; the thread has not ended."""
 
     async def give_up() -> None:
         raise asyncio.CancelledError
 
-    with pytest.raises(BackgroundOver):
+    with pytest.raises(concurrent.futures.CancelledError):
         background.call(give_up)
+    assert background.call(echo, 4) == 4
+
+
+def test_a_failed_call_keeps_nothing(background: BackgroundThread) -> None:
+    """The error, which holds the frames of its traceback, is held by none of them."""
+
+    async def fail() -> None:
+        raise ValueError
+
+    class Local:
+        """A local variable of who calls."""
+
+    def user() -> weakref.ref[Local]:
+        local = Local()
+        with pytest.raises(ValueError, match=r"^$"):
+            background.call(fail)
+        return weakref.ref(local)
+
+    gc.collect()
+    gc.disable()
+    try:
+        kept = user()
+        background.call(echo, 5)  # the loop has let go of the failed one by then
+        assert kept() is None
+    finally:
+        gc.enable()
+
+
+def test_waiting_in_the_thread_itself(background: BackgroundThread) -> None:
+    """It would wait for ever, so it is refused, whatever waits."""
+
+    async def wait() -> None:
+        background.wait(Call(echo, 6))
+
+    with pytest.raises(InvalidState, match="its own thread"):
+        background.call(wait)
 
 
 def test_a_call_runs_once(background: BackgroundThread) -> None:
@@ -105,7 +145,7 @@ def test_a_call_that_runs_is_cancelled(background: BackgroundThread) -> None:
 
     other = threading.Thread(target=cancel)
     other.start()
-    with pytest.raises(BackgroundOver):
+    with pytest.raises(concurrent.futures.CancelledError):
         background.wait(call)
     other.join()
 
