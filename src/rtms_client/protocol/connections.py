@@ -103,7 +103,7 @@ class Connections:
             late: Media that are still under way may be taken: the server ended the stream.
         """
         if late:
-            self._late = {link.number: link for link in self.media() if link.settled}
+            self._late |= {link.number: link for link in self.media() if link.settled}
         for link in sorted(self._links.values(), key=lambda link: link.media is None):
             self.close(link)
 

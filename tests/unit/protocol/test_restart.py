@@ -428,6 +428,19 @@ def test_an_unfinished_gap_is_told_at_the_end(wire: Wire) -> None:
     ]
 
 
+def test_media_on_their_way_outlive_a_restart_that_fails(wire: Wire) -> None:
+    """What the server sent before the end is delivered until its connection is drained."""
+    die(wire)
+    sleep(wire, 1.0)
+    answer(wire, 1, DECLINED)
+    wire.items()
+    wire.media("audio", NOW + 20)
+    assert [type(item) for item in wire.items()] == [AudioFrame]
+    wire.session.drained(wire.number("audio"), complete=False)
+    [gap] = wire.items()
+    assert isinstance(gap, Gap)
+
+
 def test_an_answer_that_comes_too_late_is_void(wire: Wire) -> None:
     """The webhook was faster than the answer to the REST call."""
     die(wire)
