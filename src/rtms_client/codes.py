@@ -273,9 +273,7 @@ STOP_REASONS: Final[Mapping[int, Explanation]] = MappingProxyType(
     )
 )
 
-_NO_PROOF: Final = (
-    "not a proof that the stream ended: the library connects again, unless reconnect=None"
-)
+_NO_PROOF: Final = "not a proof that the stream ended: only TERMINATED and the stopped webhook are"
 
 CLOSE_CODES: Final[Mapping[int, Explanation]] = MappingProxyType(
     {

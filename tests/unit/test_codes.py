@@ -212,7 +212,7 @@ def test_no_close_code_proves_the_end() -> None:
     """Code 1000 is no proof of a normal end, and no code is (protocol notes, row 30)."""
     assert {row.retry for row in CLOSE_CODES.values()} == {Retry.BACK_OFF}
     assert explain_close(1000).advice == (
-        "not a proof that the stream ended: the library connects again, unless reconnect=None"
+        "not a proof that the stream ended: only TERMINATED and the stopped webhook are"
     )
 
 
@@ -221,7 +221,7 @@ def test_unknown_close_code_proves_nothing() -> None:
     assert explain_close(4001) == Explanation(
         "CODE_4001",
         "private close code",
-        "not a proof that the stream ended: the library connects again, unless reconnect=None",
+        "not a proof that the stream ended: only TERMINATED and the stopped webhook are",
         Retry.BACK_OFF,
     )
 

@@ -355,7 +355,7 @@ def test_connection_lost_without_reason() -> None:
     """An empty reason leaves no empty brackets."""
     assert str(ex.ConnectionLost("signaling", 1000, "")) == (
         "signaling connection closed with 1000 NORMAL_CLOSURE: normal closure; not a proof that "
-        "the stream ended: the library connects again, unless reconnect=None"
+        "the stream ended: only TERMINATED and the stopped webhook are"
     )
 
 
@@ -470,8 +470,8 @@ def test_a_cause_that_repeats_stands_once_in_the_text() -> None:
     history = ((0.0, "reset by peer"), *refused, (27.5, "timed out"), (30.0, "connection refused"))
     error = ex.StreamLost("audio", 65.0, history)
     assert str(error).endswith(
-        "REST API (+0.0 s reset by peer; +3.0 s to +30.0 s, 9 times: connection refused; "
-        "+27.5 s timed out)"
+        "REST API (+0.0 s reset by peer; +27.5 s timed out; "
+        "+3.0 s to +30.0 s, 9 times: connection refused)"
     )
     assert error.history == history
 
@@ -484,6 +484,14 @@ def test_many_causes_do_not_make_a_long_text() -> None:
     assert "; 96 more in `history`; +99.0 s cause 99 x" in text
     assert "+2.0 s cause 2 x" in text
     assert "cause 3" not in text
+
+
+def test_the_last_cause_is_shown_also_when_it_came_before() -> None:
+    """It is the one that counts."""
+    causes = "one", "two", "three", "four", "five", "six", "four"
+    history = tuple((float(number), what) for number, what in enumerate(causes))
+    text = str(ex.StreamLost("audio", 65.0, history))
+    assert "; 2 more in `history`; +3.0 s to +6.0 s, 2 times: four)" in text
 
 
 def test_one_secret_is_singular() -> None:

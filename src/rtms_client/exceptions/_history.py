@@ -17,7 +17,7 @@ def steps(history: Sequence[tuple[float, str]]) -> str:
     """
     times: dict[str, list[float]] = {}
     for when, what in history:
-        times.setdefault(what, []).append(when)
+        times[what] = [*times.pop(what, ()), when]  # in the order of the last time
     parts = [_step(what, whens) for what, whens in times.items()]
     if len(parts) > _CAUSES:
         left_out = len(parts) - _CAUSES
