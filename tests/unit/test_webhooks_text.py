@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from rtms_client import webhooks
-from rtms_client.exceptions import WebhookNotJson, WebhookNotObject, WebhookNotUtf8
+from rtms_client.exceptions import InvalidParameters, WebhookNotJson, WebhookNotUtf8
 
 STARTED = (
     '{"event":"meeting.rtms_started","event_ts":1790000000000,"payload":{"meeting_uuid":"a==",'
@@ -30,13 +30,21 @@ def test_the_name_of_a_file_is_no_webhook() -> None:
     assert caught.value.__context__ is None
 
 
+def test_broken_text_is_no_name() -> None:
+    """What could be meant as JSON is told from a name."""
+    with pytest.raises(WebhookNotJson) as caught:
+        webhooks.parse_started(STARTED[:-1])
+    assert "name" not in str(caught.value)
+
+
 @pytest.mark.parametrize("event", [Path("canary.json"), [], None, 1])
 def test_what_is_no_event_at_all(event: Any) -> None:  # noqa: ANN401  # the mistake
     """The error names the type that came."""
-    with pytest.raises(WebhookNotObject) as caught:
+    with pytest.raises(InvalidParameters) as caught:
         webhooks.parse_started(event)
     assert str(caught.value) == (
-        f"expected the body of a webhook as bytes, str or mapping, got {type(event).__name__}"
+        f"event: expected the body of a webhook as bytes, str or mapping, got "
+        f"{type(event).__name__}; pass what the request brought, or what json.load read from a file"
     )
 
 

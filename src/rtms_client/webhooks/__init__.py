@@ -25,7 +25,6 @@ from rtms_client.exceptions import (
     InvalidParameters,
     WebhookIncomplete,
     WebhookNotJson,
-    WebhookNotObject,
     WebhookSignatureMismatch,
     WebhookSignatureMissing,
     WebhookTimestampRejected,
@@ -277,15 +276,17 @@ def _document(event: object) -> dict[str, object]:
         try:
             return decode(event.encode(errors="surrogatepass"))  # lone surrogates are no UTF-8
         except WebhookNotJson:
-            pass  # raised below, with what else the text may be
+            if "{" in event:
+                raise
         raise WebhookNotJson(
             "the body of a webhook, which is JSON", "text that is not JSON, perhaps a file's name"
         )
     if isinstance(event, Mapping):
         return decode(_encoded(cast("Mapping[str, object]", event)))
-    raise WebhookNotObject(
-        "the body of a webhook as bytes, str or mapping",
-        type(event).__name__,
+    raise InvalidParameters(
+        "event",
+        f"expected the body of a webhook as bytes, str or mapping, got {type(event).__name__}",
+        "pass what the request brought, or what json.load read from a file",
     )
 
 
