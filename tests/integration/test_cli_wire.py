@@ -99,10 +99,14 @@ async def test_a_recording_of_every_medium_is_shown(
             ["--wire", "{}/old", "--overwrite"],
             "--wire {}/old is no recording of the wire; choose another file",
         ),
+        (
+            ["--wire", "{}/out/wire"],
+            "--wire {}/out/wire lies in the folder of --out; choose a file outside of it",
+        ),
         (["--wire", "{}/no/wire"], "--wire {}/no/wire: make the folder first"),
         (["--redact", "media"], "--redact is about the recording of --wire FILE"),
     ],
-    ids=["exists", "another file", "no folder", "redact"],
+    ids=["exists", "another file", "inside", "no folder", "redact"],
 )
 async def test_wires_that_cannot_be_written(
     place: Place, capsys: pytest.CaptureFixture[str], options: list[str], problem: str
@@ -129,6 +133,20 @@ async def test_the_wire_of_a_join_that_failed(
     monkeypatch.setenv("ZOOM_CLIENT_SECRET", SECRETS["ZOOM_CLIENT_SECRET"])
     assert await place.record("--wire", str(wire), "--overwrite") == 0
     assert len(list(Recording.load(wire).replay())) == len(place.items())
+    assert not place.folder.joinpath("wire.jsonl.former").exists()
+
+
+async def test_a_wire_is_kept_until_there_is_another(
+    place: Place, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Like the recording beside it, it is not replaced by a try that fails."""
+    wire, former = place.folder / "wire.jsonl", place.folder / "wire.jsonl.former"
+    assert await place.record("--wire", str(wire)) == 0
+    before = wire.read_bytes()
+    monkeypatch.setenv("ZOOM_CLIENT_SECRET", "wrong")
+    assert await place.record("--wire", str(wire), "--overwrite") == 3
+    assert former.read_bytes() == before
+    assert f"what was recorded before: {former}" in capsys.readouterr().out
 
 
 async def test_a_disk_that_is_full(place: Place, capsys: pytest.CaptureFixture[str]) -> None:

@@ -2,7 +2,6 @@
 
 import argparse
 import asyncio
-import contextlib
 import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -94,16 +93,29 @@ def run(options: argparse.Namespace) -> int:
         return await session.run()
 
     with folder_for_recording(folder, replace=options.overwrite):
-        if wire is not None and options.overwrite:
-            with contextlib.suppress(OSError):  # the recorder says what it cannot write
-                options.wire.unlink(missing_ok=True)
+        former = None if wire is None else _put_aside(options.wire)
         try:
             outcome = asyncio.run(receive())
         finally:  # the wire of a join that failed tells why
             if wire is not None:
                 for line in _about(wire):
                     print(line, file=messages)
+            if former is not None and patience.joined:
+                former.unlink(missing_ok=True)
+            elif former is not None:
+                print(f"what was recorded before: {former}", file=messages)
     return report(outcome, tally, clock, messages)
+
+
+def _put_aside(path: Path) -> Path | None:
+    """Keep a recording that is to be replaced until there is another one; return where it is."""
+    former = path.with_name(f"{path.name}.former")
+    try:
+        has_anything = path.stat().st_size > 0
+        path.replace(former)
+    except OSError:  # there is none; or the recorder says what it cannot write
+        return None
+    return former if has_anything else None
 
 
 def _about(wire: WireRecorder) -> Iterator[str]:
@@ -212,6 +224,10 @@ def wire_recorder(options: argparse.Namespace) -> WireRecorder | None:
     if path.exists() and not _is_recording(path):
         raise CommandError(
             EXIT_USAGE, f"--wire {path} is no recording of the wire; choose another file"
+        )
+    if path.absolute().parent == options.out.absolute():
+        raise CommandError(
+            EXIT_USAGE, f"--wire {path} lies in the folder of --out; choose a file outside of it"
         )
     if not path.absolute().parent.is_dir():
         raise CommandError(EXIT_USAGE, f"--wire {path}: make the folder first")
