@@ -212,12 +212,9 @@ async def test_in_place_of_zoom() -> None:
         process = await asyncio.create_subprocess_exec(
             sys.executable,
             *(str(WEB / "fake_zoom.py"), f"http://127.0.0.1:{port}/webhook"),
-            stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
         )
-        assert process.stdin is not None
         assert process.stdout is not None
-        process.stdin.write(b"\n")
         shown = [(await process.stdout.readline()).decode() for _ in range(2)]
         values = dict(pair.split("=") for line in shown for pair in line.split()[1:])
         notification = await bodies.get()
@@ -239,18 +236,29 @@ async def test_in_place_of_zoom() -> None:
 
 
 async def test_in_place_of_zoom_without_an_application() -> None:
-    """Who forgets to start it is told in one line."""
-    url = f"http://127.0.0.1:{free_port()}/webhook"
+    """It waits, also longer, and Ctrl-C ends it without a traceback."""
     process = await asyncio.create_subprocess_exec(
         sys.executable,
-        *(str(WEB / "fake_zoom.py"), url),
-        stdin=asyncio.subprocess.PIPE,
-        stdout=asyncio.subprocess.DEVNULL,
+        *(str(WEB / "fake_zoom.py"), f"http://127.0.0.1:{free_port()}/webhook"),
+        stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
     )
-    _, told = await process.communicate(b"\n")
-    assert told.decode().startswith(f"{url}: ")
-    assert len(told.splitlines()) == 1
+    assert process.stdout is not None
+    shown = [await process.stdout.readline() for _ in range(3)]
+    assert shown[-1] == b"set this and start the application; waiting for it, Ctrl-C ends\n"
+    await asyncio.sleep(0.7)
+    process.send_signal(signal.SIGINT)
+    assert await process.communicate() == (b"", b"")
+    assert process.returncode == 130
+
+
+async def test_in_place_of_zoom_without_an_address() -> None:
+    """Who forgets it is told in one line."""
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, str(WEB / "fake_zoom.py"), stderr=asyncio.subprocess.PIPE
+    )
+    _, told = await process.communicate()
+    assert told == b"usage: fake_zoom.py URL-OF-THE-WEBHOOK\n"
     assert process.returncode == 1
 
 
