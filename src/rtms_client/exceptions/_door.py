@@ -12,8 +12,9 @@ HOMES: Final[dict[type[BaseException], str]] = {}
 def claim(module: str) -> None:
     """Let the exceptions that a public module exports name it as theirs.
 
-    Tracebacks, and pickles, shall not name the private modules that define them. Other classes keep
-    their module, because `inspect.getsource` finds the source of a class by it.
+    Tracebacks, and pickles, shall not name the private modules that define them. The price is that
+    `inspect.getsource`, which finds the source of a class by its module, does not find them any
+    more; therefore other classes, which stand in no traceback, keep their module.
 
     Args:
         module: Name of the module, which is being imported and has its ``__all__``.
