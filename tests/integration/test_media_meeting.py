@@ -52,7 +52,7 @@ class Recording:
 
 
 async def _record(folder: Path) -> Recording:
-    async with FakeRTMSServer(meeting.meeting(), pace=30, expected_media=MEDIA) as server:
+    async with FakeRTMSServer(meeting.meeting(), pace=60, expected_media=MEDIA) as server:
         event = folder / "started.json"
         event.write_text(json.dumps(server.started_webhook()), "utf-8")
         process = await asyncio.create_subprocess_exec(
