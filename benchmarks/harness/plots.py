@@ -10,7 +10,11 @@ import attrs
 
 __all__ = ["Line", "Panel", "plot"]
 
-_COLOURS: Final = ("#1f77b4", "#d62728", "#7f7f7f", "#2ca02c", "#9467bd", "#ff7f0e", "#8c564b")
+_COLOURS: Final = (
+    *("#1f77b4", "#d62728", "#7f7f7f", "#2ca02c", "#9467bd"),
+    *("#ff7f0e", "#8c564b", "#17becf", "#e377c2", "#bcbd22"),
+)
+"""One for each of ten receivers."""
 _WIDTH: Final = 300
 _HEIGHT: Final = 220
 _LEFT: Final = 52
