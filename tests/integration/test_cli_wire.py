@@ -130,6 +130,7 @@ async def test_the_wire_of_a_join_that_failed(
     assert f"wire: {wire}; look at it with `inspect`" in said.out
     assert "cannot join: " in said.err
     assert list(Recording.load(wire).replay()) == []
+    assert not place.folder.joinpath("wire.jsonl.former").exists()
     monkeypatch.setenv("ZOOM_CLIENT_SECRET", SECRETS["ZOOM_CLIENT_SECRET"])
     assert await place.record("--wire", str(wire), "--overwrite") == 0
     assert len(list(Recording.load(wire).replay())) == len(place.items())

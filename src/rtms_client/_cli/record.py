@@ -109,13 +109,13 @@ def run(options: argparse.Namespace) -> int:
 
 def _put_aside(path: Path) -> Path | None:
     """Keep a recording that is to be replaced until there is another one; return where it is."""
-    former = path.with_name(f"{path.name}.former")
     try:
-        has_anything = path.stat().st_size > 0
-        path.replace(former)
+        if path.stat().st_size:
+            return path.replace(path.with_name(f"{path.name}.former"))
+        path.unlink()
     except OSError:  # there is none; or the recorder says what it cannot write
-        return None
-    return former if has_anything else None
+        pass
+    return None
 
 
 def _about(wire: WireRecorder) -> Iterator[str]:
