@@ -178,3 +178,15 @@ def test_interrupts_at_any_moment(background: BackgroundThread) -> None:  # prag
     signal.signal(signal.SIGALRM, before)
     assert struck
     assert background.call(echo, -1) == -1
+
+
+def test_another_process_has_nothing_to_tell(
+    background: BackgroundThread, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A thread that does not exist there is told nothing, nor is its gate waited for."""
+    told: list[int] = []
+    with monkeypatch.context() as context:
+        context.setattr(background, "_pid", -1)
+        background.tell(lambda: told.append(1))
+    assert background.call(echo, 7) == 7
+    assert told == []
