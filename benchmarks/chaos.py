@@ -319,7 +319,7 @@ class Census:
         files = set()
         for name in names:
             try:
-                files.add(f"{name} {os.readlink(folder / name)}")  # noqa: PTH115  # sockets
+                files.add(f"{name} {os.readlink(folder / name)}")  # noqa: PTH115  # names such as socket:[1]
             except FileNotFoundError:
                 continue
         return cls({name for name in tasks if name.startswith("rtms ")}, threads, files)

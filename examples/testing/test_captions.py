@@ -1,4 +1,4 @@
-# ruff: noqa: S101  # tests assert
+# ruff: noqa: S101  # pytest is made for assert
 """How to test an application that is built on rtms_client."""
 
 import asyncio

@@ -145,9 +145,10 @@ async def test_a_wire_is_kept_until_there_is_another(
     assert await place.record("--wire", str(wire)) == 0
     before = wire.read_bytes()
     monkeypatch.setenv("ZOOM_CLIENT_SECRET", "wrong")
-    assert await place.record("--wire", str(wire), "--overwrite") == 3
-    assert former.read_bytes() == before
-    assert f"what was recorded before: {former}" in capsys.readouterr().out
+    for _ in range(2):
+        assert await place.record("--wire", str(wire), "--overwrite") == 3
+        assert former.read_bytes() == before
+        assert f"what was recorded before: {former}" in capsys.readouterr().out
 
 
 async def test_a_disk_that_is_full(place: Place, capsys: pytest.CaptureFixture[str]) -> None:

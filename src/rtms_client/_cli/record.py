@@ -109,13 +109,14 @@ def run(options: argparse.Namespace) -> int:
 
 def _put_aside(path: Path) -> Path | None:
     """Keep a recording that is to be replaced until there is another one; return where it is."""
+    former = path.with_name(f"{path.name}.former")
     try:
-        if path.stat().st_size:
-            return path.replace(path.with_name(f"{path.name}.former"))
-        path.unlink()
+        if path.stat().st_size and not former.exists():
+            return path.replace(former)
+        path.unlink()  # empty, or of a try that failed
     except OSError:  # there is none; or the recorder says what it cannot write
         pass
-    return None
+    return former if former.exists() else None
 
 
 def _about(wire: WireRecorder) -> Iterator[str]:
