@@ -81,6 +81,7 @@ class Mailbox:
         ended: Whether nothing more will come.
         thread_ident: The thread that works on items, when it is not the reading task.
         waits: Whether the consumer waits to be woken.
+        woken: Called to wake a consumer that is no task.
     """
 
     __slots__ = (
@@ -95,6 +96,7 @@ class Mailbox:
         "lanes",
         "thread_ident",
         "waits",
+        "woken",
     )
 
     def __init__(
@@ -109,6 +111,7 @@ class Mailbox:
         self._error: RTMSError | None = None
         self._waiter: asyncio.Future[None] | None = None
         self.waits: bool = False
+        self.woken: Callable[[], None] | None = None
         self._turn_ends = 0.0
         self._reader: ref[asyncio.Task[Any]] | None = None
         self.read(lanes)
@@ -139,8 +142,8 @@ class Mailbox:
         return item
 
     def holds_anything(self) -> bool:
-        """Tell whether an item or a gap waits."""
-        return any(lane.first() is not None for lane in self.lanes)
+        """Tell whether an item or a gap waits; may be called from any thread."""
+        return any(lane.holds_anything() for lane in self.lanes)
 
     def whereabouts(self) -> str | None:
         """Return where the consumer is: file, line and function; `None` when nobody knows."""
@@ -231,9 +234,13 @@ class Mailbox:
             raise _fresh(self._error)
 
     def wake(self) -> None:
-        """Let the consumer look again."""
+        """Let the consumer look again, if it waits."""
+        if not self.waits:
+            return
         self.waits = False
-        if self._waiter is not None and not self._waiter.done():
+        if self.woken is not None:
+            self.woken()
+        elif self._waiter is not None and not self._waiter.done():
             self._waiter.set_result(None)
 
     def end(self, error: RTMSError | None) -> None:

@@ -1,16 +1,21 @@
-"""Callbacks: consumers like iterators, each with a mailbox and a task of its own."""
+"""Callbacks: consumers like iterators, each with a mailbox and a task of its own.
+
+Plain functions run in a thread, which is handed what waits as soon as it has nothing to do. Between
+two batches neither the task nor the event loop is woken: that would cost more than most calls.
+"""
 
 import asyncio
+import contextlib
 import inspect
 import threading
 from collections import deque
 from collections.abc import Awaitable, Callable
-from concurrent.futures import Executor, ThreadPoolExecutor
 from typing import Any, TypeAlias, cast
 
 from rtms_client._runtime.buffers import EndOfStream, Mailbox
 from rtms_client._runtime.hooks import is_own_cancellation
 from rtms_client._runtime.log import Log
+from rtms_client._runtime.worker import Worker
 from rtms_client.exceptions import RTMSError
 from rtms_client.frames import Item
 
@@ -64,25 +69,32 @@ class CallbackRunner:
         self._mailbox = mailbox
         self._log = log
         self._over = False
+        self._loop = asyncio.get_running_loop()
+        self._worker = Worker(self.name, self._call_all)
+        self._told = asyncio.Event()
+        """Set when there is something that only the task can do."""
         self._results: deque[Awaitable[object]] = deque()
+        self._fault: BaseException | None = None
 
     async def run(self) -> None:
         """Feed the callback; ends with the stream, whatever its outcome."""
-        thread = ThreadPoolExecutor(1, thread_name_prefix=self.name)  # begins with the first call
-        try:
-            while True:
-                while (item := self._mailbox.take()) is None:
-                    await self._mailbox.ready()
-                if self._is_async:
-                    await self._call(item)
-                else:
-                    await self._call_in_thread(item, thread)
-        except (EndOfStream, RTMSError):
-            return  # the outcome of the stream is not the callback's business
-        finally:
-            self._over = True
-            self._discard_results()
-            thread.shutdown(wait=False, cancel_futures=True)
+        if self._is_async:
+            with contextlib.suppress(EndOfStream, RTMSError):  # no business of the callback
+                await self._feed_loop()
+        else:
+            await self._feed_thread()
+
+    async def _feed_loop(self) -> None:
+        """Call on the event loop.
+
+        Raises:
+            EndOfStream: The stream ended normally.
+            RTMSError: It ended abnormally.
+        """
+        while True:
+            while (item := self._mailbox.take()) is None:
+                await self._mailbox.ready()
+            await self._call(item)
 
     async def _call(self, item: Item) -> None:
         try:
@@ -92,29 +104,82 @@ class CallbackRunner:
         else:
             await self._finish(call)
 
-    async def _call_in_thread(self, item: Item, thread: Executor) -> None:
-        """Call with everything that waits, up to a batch: one hop to the thread for all."""
-        batch = self._mailbox.batch(item)
-        await asyncio.get_running_loop().run_in_executor(thread, self._call_all, batch)
-        while self._results:
-            await self._finish(self._results.popleft())
+    async def _feed_thread(self) -> None:
+        """Let a thread call, and finish what it began."""
+        self._mailbox.woken = self._hand_over
+        self._rest()
+        try:
+            while True:
+                await self._told.wait()
+                self._told.clear()
+                while self._results:
+                    await self._finish(self._results.popleft())
+                if self._fault is not None:
+                    raise self._fault
+                if self._mailbox.ended and not self._mailbox.holds_anything():
+                    return
+                self._rest()
+        finally:
+            self._over = True
+            self._discard_results()
+            self._worker.end()
+
+    def _rest(self) -> None:
+        """Wait for more, with nothing left to do; in either thread."""
+        self._mailbox.waits = True
+        if self._mailbox.ended or self._mailbox.holds_anything():  # it came before anybody waited
+            self._tell(self._mailbox.wake)
+
+    def _tell(self, call: Callable[[], None]) -> None:
+        """Let the event loop call something, if it is still there."""
+        with contextlib.suppress(RuntimeError):
+            self._loop.call_soon_threadsafe(call)
+
+    def _hand_over(self) -> None:
+        """Give the thread, which waits, what there is, up to a batch; or tell that it is over."""
+        if self._over:
+            return
+        batch = self._mailbox.batch()
+        if batch:
+            self._give(batch)
+        elif self._mailbox.ended:
+            self._told.set()
+        else:
+            self._mailbox.waits = True
+
+    def _give(self, batch: list[Item]) -> None:
+        try:
+            self._worker.give(batch)
+        except RuntimeError as error:  # no thread to be had
+            self._fault = error  # which is no business of who published
+            self._told.set()
 
     def _call_all(self, batch: list[Item]) -> None:
         """Call in the thread; a plain function may still return an awaitable."""
         self._mailbox.thread_ident = threading.get_ident()
-        for item in batch:
-            if self._over:
-                break
-            try:
-                result = self._callback(item, self._stream)
-            except (Exception, asyncio.CancelledError):  # noqa: BLE001  # user code may raise anything
-                self._failed()
-            else:
-                if inspect.isawaitable(result):
-                    self._results.append(result)
+        try:
+            for item in batch:
+                if self._over:
+                    break
+                self._call_one(item)
+        except BaseException as error:  # noqa: BLE001  # it ends the program, and not only a thread
+            self._fault = error
         self._mailbox.thread_ident = None
         if self._over:
             self._discard_results()
+        elif self._results or self._fault:
+            self._tell(self._told.set)
+        else:
+            self._rest()
+
+    def _call_one(self, item: Item) -> None:
+        try:
+            result = self._callback(item, self._stream)
+        except (Exception, asyncio.CancelledError):  # noqa: BLE001  # user code may raise anything
+            self._failed()
+        else:
+            if inspect.isawaitable(result):
+                self._results.append(result)
 
     def _discard_results(self) -> None:
         """Drop what nobody will await, without a warning that it was not awaited."""

@@ -271,6 +271,10 @@ class Lane:
         begins, self._dropping = not self._dropping, True
         return Put.DROPPED if begins else Put.TAKEN
 
+    def holds_anything(self) -> bool:
+        """Tell whether an item or a gap waits; may be called from any thread."""
+        return bool(self._items) or self._held is not None or self._before is not None
+
     def first(self) -> int | None:
         """Return the sequence number of what `pop` would return; `None` when there is nothing."""
         if self._held is not None:

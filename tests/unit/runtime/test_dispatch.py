@@ -274,6 +274,106 @@ async def test_awaitables_that_nobody_awaits_any_more(when: str) -> None:
     assert task.cancelled()
 
 
+async def test_items_that_come_one_by_one() -> None:
+    """A thread that waits is handed each item as it comes, by whoever publishes it."""
+    calls = Calls()
+    came: asyncio.Queue[int] = asyncio.Queue()
+    loop = asyncio.get_running_loop()
+
+    def note(item: AudioFrame, stream: object) -> None:
+        calls.note(item, stream)
+        loop.call_soon_threadsafe(came.put_nowait, item.sequence)
+
+    async with running(note) as bench:
+        await asyncio.sleep(0)
+        for _ in range(50):
+            bench.publish(1)
+            assert await asyncio.wait_for(came.get(), 10) == 1
+    assert len(calls.noted) == 50
+    assert len(calls.threads) == 1
+
+
+async def test_results_are_awaited_before_the_next_item() -> None:
+    """What a plain function returned is awaited at once, also when nothing follows for long."""
+    order: list[str] = []
+    waits, goes_on = asyncio.Event(), asyncio.Event()
+
+    async def later(number: int) -> None:
+        waits.set()
+        await goes_on.wait()
+        order.append(f"awaited {number}")
+
+    def plain(item: AudioFrame, _: object) -> Awaitable[None]:
+        order.append(f"called {item.sequence}")
+        return later(item.sequence)
+
+    async with running(plain) as bench:
+        bench.publish(1)
+        await asyncio.wait_for(waits.wait(), 10)
+        bench.publish(2)
+        await asyncio.sleep(0.01)
+        assert order == ["called 1"]
+        goes_on.set()
+    assert order == [
+        "called 1",
+        "awaited 1",
+        "called 1",
+        "called 2",
+        "awaited 1",
+        "awaited 2",
+    ]
+
+
+async def test_plain_callback_that_ends_the_program() -> None:
+    """`SystemExit` in a thread ends the program as it does anywhere else, not only the thread."""
+    bench = Bench(_raise(SystemExit("enough")))
+    run = bench.runner.run()
+    bench.publish(1)
+    assert run.send(None) is not None  # a future; a task would end the loop of this test, too
+    async with asyncio.timeout(10):
+        while bench.runner._fault is None:  # noqa: ASYNC110, SLF001  # nothing announces it
+            await asyncio.sleep(0.001)
+    await asyncio.sleep(0.001)
+    with pytest.raises(SystemExit, match="enough"):
+        run.send(None)
+
+
+async def test_no_thread_to_be_had(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the system has no more threads, the task fails, and not whoever publishes."""
+
+    def start(_: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    bench = Bench(Calls().note)
+    task = asyncio.create_task(bench.runner.run())
+    await asyncio.sleep(0)
+    with monkeypatch.context() as patch:
+        patch.setattr(threading.Thread, "start", start)
+        bench.publish(1)
+    with pytest.raises(RuntimeError, match="can't start new thread"):
+        await task
+    bench.publish(1)  # nobody is there to take it
+
+
+async def test_end_while_a_plain_callback_works() -> None:
+    """What came before the end is delivered, also when the thread was at work then."""
+    calls = Calls()
+    started, release = threading.Event(), threading.Event()
+
+    def block(item: AudioFrame, stream: object) -> None:
+        calls.note(item, stream)
+        started.set()
+        release.wait(10)
+
+    async with running(block) as bench:
+        bench.publish(1)
+        await asyncio.to_thread(started.wait, 10)
+        bench.publish(3)
+        bench.hub.end(None)
+        release.set()
+    assert len(calls.noted) == 4
+
+
 def test_names() -> None:
     """A callback is named by module and qualified name, an object by its class."""
     assert callback_name(Calls().note) == f"{__name__}.Calls.note"
