@@ -1,6 +1,7 @@
 """The client in a background thread, in whole programs: Ctrl-C, exit, fork."""
 
 import asyncio
+import contextlib
 import os
 import signal
 import subprocess
@@ -61,6 +62,14 @@ def handle(stream):
 portal.notify(started)
 sys.stdin.close()
 handling.wait()
+""",
+    "exit while a callback works": """
+came = threading.Event()
+client.on_audio(lambda frame, stream: came.set())
+portal = client.in_background().start()
+portal.stream(started).__enter__()
+print("waiting", flush=True)
+came.wait()
 """,
     "exception": """
 with client.in_background() as portal, portal.stream(started) as stream:
@@ -168,6 +177,22 @@ async def test_exit_without_closing() -> None:
         await rest(process)
         assert process.returncode == 0
         assert server.stream.stop_reason == StopReason.RECEIVER_REQUEST_CLOSE
+
+
+async def test_exit_while_a_callback_works() -> None:
+    """A program ends although frames go on coming to a plain function."""
+    async with FakeRTMSServer() as server:
+        async with Program("exit while a callback works", server) as process:
+            assert await line(process) == "waiting"
+            await until(lambda: any(one.ready for one in server.stream.media))
+            number = 0
+            async with asyncio.timeout(20):
+                while process.returncode is None:
+                    with contextlib.suppress(RuntimeError):  # the program has said goodbye
+                        await speak(server.stream, range(number, number + 1))
+                    number += 1
+                    await asyncio.sleep(0.01)
+        assert process.returncode == 0
 
 
 async def test_exception_in_the_block() -> None:

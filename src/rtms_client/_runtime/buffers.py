@@ -81,7 +81,6 @@ class Mailbox:
         ended: Whether nothing more will come.
         thread_ident: The thread that works on items, when it is not the reading task.
         waits: Whether the consumer waits to be woken.
-        woken: Called to wake a consumer that is no task.
     """
 
     __slots__ = (
@@ -91,12 +90,12 @@ class Mailbox:
         "_reader",
         "_turn_ends",
         "_waiter",
+        "_woken",
         "consumer",
         "ended",
         "lanes",
         "thread_ident",
         "waits",
-        "woken",
     )
 
     def __init__(
@@ -111,7 +110,7 @@ class Mailbox:
         self._error: RTMSError | None = None
         self._waiter: asyncio.Future[None] | None = None
         self.waits: bool = False
-        self.woken: Callable[[], None] | None = None
+        self._woken: Callable[[], None] | None = None
         self._turn_ends = 0.0
         self._reader: ref[asyncio.Task[Any]] | None = None
         self.read(lanes)
@@ -169,6 +168,19 @@ class Mailbox:
         item = self._next(now)
         return item if type(item) is not Gap else self._unless_announced(item, now)
 
+    def listen(self, woken: Callable[[], None] | None) -> None:
+        """Let the present task be the consumer, without waiting.
+
+        Args:
+            woken: Called, in the event loop, to wake the consumer; `None` to wake it no more.
+        """
+        self._woken = woken
+        self._note_reader()
+
+    def _note_reader(self) -> None:
+        task = asyncio.current_task()
+        self._reader = None if task is None else ref(task)
+
     async def ready(self) -> None:
         """Wait until `take`, which just returned nothing, is worth another try.
 
@@ -178,8 +190,7 @@ class Mailbox:
             InvalidState: Somebody else waits already.
         """
         if monotonic() > self._turn_ends:  # a consumer that never waits must not starve the reading
-            task = asyncio.current_task()
-            self._reader = None if task is None else ref(task)
+            self._note_reader()
             await asyncio.sleep(0)
         elif self.ended:
             raise EndOfStream if self._error is None else _fresh(self._error)
@@ -238,8 +249,8 @@ class Mailbox:
         if not self.waits:
             return
         self.waits = False
-        if self.woken is not None:
-            self.woken()
+        if self._woken is not None:
+            self._woken()
         elif self._waiter is not None and not self._waiter.done():
             self._waiter.set_result(None)
 

@@ -6,6 +6,7 @@ two batches neither the task nor the event loop is woken: that would cost more t
 
 import asyncio
 import contextlib
+import functools
 import inspect
 import threading
 from collections import deque
@@ -70,7 +71,7 @@ class CallbackRunner:
         self._log = log
         self._over = False
         self._loop = asyncio.get_running_loop()
-        self._worker = Worker(self.name, self._call_all)
+        self._worker = Worker(self.name)
         self._told = asyncio.Event()
         """Set when there is something that only the task can do."""
         self._results: deque[Awaitable[object]] = deque()
@@ -106,52 +107,48 @@ class CallbackRunner:
 
     async def _feed_thread(self) -> None:
         """Let a thread call, and finish what it began."""
-        self._mailbox.woken = self._hand_over
+        self._mailbox.listen(self._hand_over)
         self._rest()
         try:
             while True:
                 await self._told.wait()
                 self._told.clear()
-                while self._results:
-                    await self._finish(self._results.popleft())
                 if self._fault is not None:
                     raise self._fault
+                while self._results:
+                    await self._finish(self._results.popleft())
                 if self._mailbox.ended and not self._mailbox.holds_anything():
                     return
                 self._rest()
         finally:
             self._over = True
-            self._discard_results()
+            self._mailbox.listen(None)
             self._worker.end()
+            self._discard_results()
 
     def _rest(self) -> None:
         """Wait for more, with nothing left to do; in either thread."""
         self._mailbox.waits = True
         if self._mailbox.ended or self._mailbox.holds_anything():  # it came before anybody waited
-            self._tell(self._mailbox.wake)
+            self._call_soon(self._mailbox.wake)
 
-    def _tell(self, call: Callable[[], None]) -> None:
+    def _call_soon(self, call: Callable[[], None]) -> None:
         """Let the event loop call something, if it is still there."""
         with contextlib.suppress(RuntimeError):
             self._loop.call_soon_threadsafe(call)
 
     def _hand_over(self) -> None:
         """Give the thread, which waits, what there is, up to a batch; or tell that it is over."""
-        if self._over:
-            return
-        batch = self._mailbox.batch()
-        if batch:
-            self._give(batch)
-        elif self._mailbox.ended:
-            self._told.set()
-        else:
-            self._mailbox.waits = True
-
-    def _give(self, batch: list[Item]) -> None:
         try:
-            self._worker.give(batch)
-        except RuntimeError as error:  # no thread to be had
-            self._fault = error  # which is no business of who published
+            batch = self._mailbox.batch()
+            if batch:
+                self._worker.give(functools.partial(self._call_all, batch))
+            elif self._mailbox.ended:
+                self._told.set()
+            else:
+                self._mailbox.waits = True  # there only was a gap, which is told elsewhere
+        except Exception as error:  # noqa: BLE001  # no business of who published
+            self._fault = error
             self._told.set()
 
     def _call_all(self, batch: list[Item]) -> None:
@@ -167,8 +164,8 @@ class CallbackRunner:
         self._mailbox.thread_ident = None
         if self._over:
             self._discard_results()
-        elif self._results or self._fault:
-            self._tell(self._told.set)
+        elif self._results or self._fault is not None:
+            self._call_soon(self._told.set)
         else:
             self._rest()
 
@@ -183,10 +180,11 @@ class CallbackRunner:
 
     def _discard_results(self) -> None:
         """Drop what nobody will await, without a warning that it was not awaited."""
-        while self._results:
-            result = self._results.popleft()
-            if inspect.iscoroutine(result):
-                result.close()
+        with contextlib.suppress(IndexError):  # the other thread may do so as well
+            while True:
+                result = self._results.popleft()
+                if inspect.iscoroutine(result):
+                    result.close()
 
     async def _finish(self, awaitable: Awaitable[object]) -> None:
         try:

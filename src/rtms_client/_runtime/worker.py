@@ -1,58 +1,68 @@
-"""A thread that works off one batch after the other, and stays awake for the next one."""
+"""A thread that runs one call after the other, and is awake for the next one."""
 
+import contextlib
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from queue import Empty, SimpleQueue
+from time import monotonic
 from typing import Final, TypeAlias
-
-from rtms_client.frames import Item
 
 __all__ = ["Worker"]
 
-_LINGER_S: Final = 1.0
+_SHIFT_S: Final = 0.5
 
-_Batch: TypeAlias = list[Item]
+_Call: TypeAlias = Callable[[], None]
 
 
 class Worker:
-    """A thread for one function; it begins with the first batch.
+    """A thread for calls of one kind; it begins with the first one.
 
-    After a batch it looks out for the next one for a moment, which saves most of what an executor
-    does for each call; then it goes back to its executor, which lets an interpreter end that nobody
-    told the worker about.
+    The thread takes calls out of a queue of its own, which saves most of what an executor does for
+    each. After half a second it goes back to its executor, whether or not there is more to do: at
+    the end of the interpreter, which may come before anybody ends the worker, it stays there.
 
     Args:
         name: Of the thread.
-        work: Called with each batch; raises nothing.
     """
 
-    def __init__(self, name: str, work: Callable[[_Batch], None]) -> None:
-        self._work = work
-        self._batches: SimpleQueue[_Batch | None] = SimpleQueue()
+    def __init__(self, name: str) -> None:
+        self._calls: SimpleQueue[_Call | None] = SimpleQueue()
         self._executor = ThreadPoolExecutor(1, thread_name_prefix=name)
-        self._looks_out = False
+        self._on_shift = False
 
-    def give(self, batch: _Batch) -> None:
-        """Let the thread work off a batch; by one thread at a time."""
-        self._batches.put(batch)
-        if not self._looks_out:
-            self._looks_out = True
+    def give(self, call: _Call) -> None:
+        """Let the thread call something that raises nothing.
+
+        To be called again only when that call ends or has ended: at most one waits.
+
+        Raises:
+            RuntimeError: There is no thread to be had, or the interpreter ends.
+        """
+        self._calls.put(call)
+        if not self._on_shift:
+            self._on_shift = True
             self._executor.submit(self._run)
 
     def end(self) -> None:
-        """Let the thread end after the batch that it is at, without waiting for it."""
-        self._batches.put(None)
+        """Let the thread end after the call that it is at, without waiting for it."""
+        self._calls.put(None)
         self._executor.shutdown(wait=False, cancel_futures=True)
 
     def _run(self) -> None:
-        """Work in the thread until nothing has come for a while."""
-        get, work = self._batches.get, self._work
-        while self._looks_out:
+        """Work in the thread for a shift."""
+        end = monotonic() + _SHIFT_S
+        while (left_s := end - monotonic()) > 0:
             try:
-                while (batch := get(timeout=_LINGER_S)) is not None:
-                    work(batch)
+                call = self._calls.get(timeout=left_s)
             except Empty:
-                pass
-            self._looks_out = False
-            if not self._batches.empty():
-                self._looks_out = True  # it came while nobody could know
+                break
+            if call is None:
+                return
+            call()
+            del call  # who waits holds nothing
+        self._on_shift = False
+        # Who gave a call before could not see that, and whoever gives one now begins a new shift.
+        with contextlib.suppress(Empty):
+            last = self._calls.get_nowait()
+            if last is not None:
+                last()

@@ -25,8 +25,8 @@ class Bench:
     def __init__(self, callback: Callable[[Any, Any], Any]) -> None:
         limits = BufferLimits(max_items=1000, max_bytes=100_000)
         self.hub = Hub({AUDIO: limits}, lambda _: None)
-        mailbox = self.hub.subscribe("callback", [AUDIO])
-        self.runner = CallbackRunner(callback, "the stream", mailbox, stream_log("stream-1"))
+        self.mailbox = self.hub.subscribe("callback", [AUDIO])
+        self.runner = CallbackRunner(callback, "the stream", self.mailbox, stream_log("stream-1"))
 
     def publish(self, count: int, data: bytes = b"1234") -> None:
         """Publish so many frames."""
@@ -293,7 +293,79 @@ async def test_items_that_come_one_by_one() -> None:
     assert len(calls.threads) == 1
 
 
-async def test_results_are_awaited_before_the_next_item() -> None:
+async def test_wake_for_nothing() -> None:
+    """The word of a thread that came too late changes nothing; what comes later is delivered."""
+    calls = Calls()
+    async with running(calls.note) as bench:
+        await asyncio.sleep(0)
+        bench.publish(1)
+        async with asyncio.timeout(10):
+            while not bench.mailbox.waits:  # noqa: ASYNC110  # nothing announces it
+                await asyncio.sleep(0.001)
+        assert bench.mailbox.thread_ident is None
+        bench.mailbox.wake()
+        bench.publish(1)
+    assert len(calls.noted) == 2
+
+
+async def test_thread_after_the_event_loop() -> None:
+    """A thread that outlives the event loop keeps to itself what it would have told it."""
+    started, release, over = threading.Event(), threading.Event(), threading.Event()
+
+    def block(_: AudioFrame, __: object) -> Awaitable[None]:
+        started.set()
+        release.wait(10)
+        over.set()
+        return ready
+
+    def abandon() -> None:
+        loop = asyncio.new_event_loop()
+
+        async def begin() -> None:
+            bench = Bench(block)
+            kept.append(bench)
+            tasks.add(asyncio.create_task(bench.runner.run()))
+            await asyncio.sleep(0)
+            bench.publish(1)
+
+        loop.run_until_complete(begin())
+        loop.close()
+
+    kept: list[Bench] = []
+    tasks: set[asyncio.Task[None]] = set()
+    ready: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+    before = threading.active_count()
+    await asyncio.to_thread(abandon)
+    assert started.wait(10)
+    [bench] = kept
+    release.set()
+    assert over.wait(10)
+    bench.runner._worker.end()  # noqa: SLF001  # a task without its loop cannot do so
+    await threads_end(before + 1)  # the loop has one, too
+    assert bench.runner._fault is None  # noqa: SLF001  # no error came of it
+
+
+async def test_place_of_a_slow_result() -> None:
+    """Where a consumer is can also be told of what a plain function returned."""
+
+    async def save() -> None:
+        await asyncio.sleep(60)
+
+    bench = Bench(lambda _, __: save())
+    task = asyncio.create_task(bench.runner.run())
+    await asyncio.sleep(0)
+    bench.publish(1)
+    async with asyncio.timeout(10):
+        while bench.mailbox.whereabouts() is None:  # noqa: ASYNC110  # nothing announces it
+            await asyncio.sleep(0.001)
+    place = bench.mailbox.whereabouts()
+    assert place is not None
+    assert place.endswith("save")
+    task.cancel()
+    await asyncio.wait([task])
+
+
+async def test_results_are_awaited_before_the_next_batch() -> None:
     """What a plain function returned is awaited at once, also when nothing follows for long."""
     order: list[str] = []
     waits, goes_on = asyncio.Event(), asyncio.Event()
@@ -324,17 +396,31 @@ async def test_results_are_awaited_before_the_next_item() -> None:
     ]
 
 
+class _Enough(SystemExit):
+    def __bool__(self) -> bool:
+        return False
+
+
 async def test_plain_callback_that_ends_the_program() -> None:
-    """`SystemExit` in a thread ends the program as it does anywhere else, not only the thread."""
-    bench = Bench(_raise(SystemExit("enough")))
+    """`SystemExit` in a thread ends the program, whatever is still to be awaited."""
+    told = asyncio.Event()
+
+    async def never() -> None:
+        await asyncio.Event().wait()
+
+    def plain(item: AudioFrame, _: object) -> Awaitable[None]:
+        if item.sequence == 1:
+            return never()
+        raise _Enough("enough")
+
+    bench = Bench(plain)
+    bench.runner._told = told  # noqa: SLF001  # to see it
+    bench.publish(3)
     run = bench.runner.run()
-    bench.publish(1)
-    assert run.send(None) is not None  # a future; a task would end the loop of this test, too
-    async with asyncio.timeout(10):
-        while bench.runner._fault is None:  # noqa: ASYNC110, SLF001  # nothing announces it
-            await asyncio.sleep(0.001)
-    await asyncio.sleep(0.001)
-    with pytest.raises(SystemExit, match="enough"):
+    run.send(None)  # by hand: a task would end the loop of this test, too
+    await asyncio.wait_for(told.wait(), 10)
+    await asyncio.sleep(0)
+    with pytest.raises(_Enough, match="enough"):
         run.send(None)
 
 

@@ -1,15 +1,18 @@
-"""The thread that works off batches."""
+"""The thread that runs calls."""
 
+import functools
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+import weakref
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from queue import SimpleQueue
-from typing import Any
+from queue import Empty, SimpleQueue
+from typing import Final
 
 import pytest
+from typing_extensions import override
 
 from rtms_client._runtime import worker as module
 from rtms_client._runtime.worker import Worker
@@ -17,75 +20,139 @@ from rtms_client._runtime.worker import Worker
 _PATIENCE_S = 10.0
 
 
-class _Work:
-    """Takes notes of batches, of the thread that works on them, and of when it is done."""
-
-    def __init__(self) -> None:
-        self.threads: set[int] = set()
-        self.done: SimpleQueue[object] = SimpleQueue()
-
-    def __call__(self, batch: object) -> None:
-        """Take note."""
-        self.threads.add(threading.get_ident())
-        self.done.put(batch)
-
-    def next(self) -> object:
-        """Wait for the next batch that was worked off."""
-        return self.done.get(timeout=_PATIENCE_S)
-
-
 @contextmanager
-def working() -> Iterator[tuple[Worker, _Work]]:
+def working() -> Iterator[Worker]:
     """Have a worker, and see its thread end."""
     before = threading.active_count()
-    work = _Work()
-    worker = Worker("work", work)
-    yield worker, work
-    worker.end()
+    worker = Worker("work")
+    try:
+        yield worker
+    finally:
+        worker.end()
     end = time.monotonic() + _PATIENCE_S
     while threading.active_count() > before:
         assert time.monotonic() < end
         time.sleep(0.001)
 
 
-def test_batches_come_in_order_in_one_thread() -> None:
-    """Every batch is worked off, one after the other, by the same thread."""
-    with working() as (worker, work):
-        batches: list[Any] = [[number] for number in range(1000)]
-        for batch in batches:
-            worker.give(batch)
-        assert [work.next() for _ in batches] == batches
-    assert len(work.threads) == 1
-    assert threading.get_ident() not in work.threads
+class _Calls:
+    """Gives calls to a worker, each once the one before has ended."""
+
+    def __init__(self, worker: Worker) -> None:
+        self.threads: set[int] = set()
+        self._worker = worker
+        self._done: SimpleQueue[int] = SimpleQueue()
+
+    def run(self, number: int) -> None:
+        """Give a call, and wait for it."""
+        self._worker.give(functools.partial(self._call, number))
+        assert self._done.get(timeout=_PATIENCE_S) == number
+
+    def _call(self, number: int) -> None:
+        self.threads.add(threading.get_ident())
+        self._done.put(number)
 
 
-def test_batch_after_a_long_while(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A thread that looks out no longer is the one that works off what comes after all."""
-    monkeypatch.setattr(module, "_LINGER_S", 0.001)
-    with working() as (worker, work):
-        for number in range(20):
-            batch: list[Any] = [number]
-            worker.give(batch)
-            assert work.next() == batch
-            time.sleep(0.0001 * number)  # around the time that it looks out
-    assert len(work.threads) == 1
+def test_calls_run_in_one_thread(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every call is run, by the same thread, which ends at once when it is told to."""
+    monkeypatch.setattr(module, "_SHIFT_S", 60.0)
+    with working() as worker:
+        calls = _Calls(worker)
+        for number in range(1000):
+            calls.run(number)
+    assert len(calls.threads) == 1
+    assert threading.get_ident() not in calls.threads
+
+
+@pytest.mark.parametrize("shift_s", [0.0, 0.0001, 0.001])
+def test_calls_around_the_end_of_a_shift(
+    monkeypatch: pytest.MonkeyPatch, *, shift_s: float
+) -> None:
+    """No call is forgotten because it came when a shift ended."""
+    monkeypatch.setattr(module, "_SHIFT_S", shift_s)
+    with working() as worker:
+        calls = _Calls(worker)
+        for number in range(300):
+            calls.run(number)
+            time.sleep(0.00001 * number)
+    assert len(calls.threads) == 1
+
+
+class _LateCall(SimpleQueue[Callable[[], None] | None]):
+    """A queue into which something comes just after it was found empty."""
+
+    def __init__(self, comes: Callable[[], None]) -> None:
+        super().__init__()
+        self._comes = comes
+
+    @override
+    def get(self, block: bool = True, timeout: float | None = None) -> Callable[[], None] | None:
+        try:
+            return super().get(block, timeout)
+        except Empty:
+            comes, self._comes = self._comes, lambda: None
+            comes()
+            raise
+
+
+def test_call_that_comes_as_a_shift_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was given before anybody could know that the shift is over is run all the same."""
+    monkeypatch.setattr(module, "_SHIFT_S", 0.01)
+    late = threading.Event()
+    with working() as worker:
+        worker._calls = _LateCall(lambda: worker.give(late.set))  # noqa: SLF001
+        worker.give(lambda: None)
+        assert late.wait(_PATIENCE_S)
+
+
+def test_idle_thread_holds_nothing() -> None:
+    """What a call was about can be forgotten as soon as it has ended."""
+    with working() as worker:
+        thing = threading.Event()
+        held = weakref.ref(thing)
+        worker.give(thing.set)
+        assert thing.wait(_PATIENCE_S)
+        del thing
+        end = time.monotonic() + 0.4  # less than a shift
+        while held() is not None:
+            assert time.monotonic() < end
+            time.sleep(0.001)
 
 
 def test_worker_that_got_nothing() -> None:
-    """Without a batch there is no thread."""
+    """Without a call there is no thread."""
     before = threading.active_count()
     with working():
         assert threading.active_count() == before
 
 
-def test_forgotten_worker_lets_the_program_end() -> None:
-    """A worker that nobody ended holds the end of the interpreter up for a moment only."""
-    program = (
-        "from rtms_client._runtime.worker import Worker\n"
-        "worker = Worker('work', print)\n"
-        "worker.give(['worked off'])\n"
-    )
+_PROGRAM: Final = """
+import sys, threading, time
+from rtms_client._runtime.worker import Worker
+
+worker = Worker("work")
+
+def give():
+    while True:
+        worker.give(lambda: None)
+        time.sleep(0.01)
+
+worker.give(lambda: print("called", flush=True))
+time.sleep(0.1)
+if sys.argv[1] == "busy":
+    threading.Thread(target=give, daemon=True).start()
+    time.sleep(0.1)
+"""
+
+
+@pytest.mark.parametrize("how", ["idle", "busy"])
+def test_worker_that_nobody_ends(how: str) -> None:
+    """A worker that nobody ended lets the interpreter end, whatever it still gets to do."""
     done = subprocess.run(  # noqa: S603  # the program above
-        [sys.executable, "-c", program], capture_output=True, text=True, timeout=30, check=True
+        [sys.executable, "-c", _PROGRAM, how],
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=True,
     )
-    assert done.stdout == "['worked off']\n"
+    assert done.stdout.split() == ["called"]
