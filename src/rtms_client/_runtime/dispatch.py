@@ -146,7 +146,7 @@ class CallbackRunner:
             elif self._mailbox.ended:
                 self._told.set()
             else:
-                self._mailbox.waits = True  # there only was a gap, which is told elsewhere
+                self._mailbox.waits = True  # only a gap that is told elsewhere, or a late word
         except Exception as error:  # noqa: BLE001  # no business of who published
             self._fault = error
             self._told.set()

@@ -26,9 +26,9 @@ class Worker:
     """
 
     def __init__(self, name: str) -> None:
-        self._calls: SimpleQueue[_Call | None] = SimpleQueue()
+        self._calls: SimpleQueue[_Call] = SimpleQueue()
         self._executor = ThreadPoolExecutor(1, thread_name_prefix=name)
-        self._on_shift = False
+        self._on_shift = self._over = False
 
     def give(self, call: _Call) -> None:
         """Let the thread call something that raises nothing.
@@ -45,24 +45,21 @@ class Worker:
 
     def end(self) -> None:
         """Let the thread end after the call that it is at, without waiting for it."""
-        self._calls.put(None)
+        self._over = True
+        self._calls.put(lambda: None)  # to wake it
         self._executor.shutdown(wait=False, cancel_futures=True)
 
     def _run(self) -> None:
         """Work in the thread for a shift."""
         end = monotonic() + _SHIFT_S
-        while (left_s := end - monotonic()) > 0:
+        while not self._over and (left_s := end - monotonic()) > 0:
             try:
                 call = self._calls.get(timeout=left_s)
             except Empty:
                 break
-            if call is None:
-                return
             call()
             del call  # who waits holds nothing
         self._on_shift = False
         # Who gave a call before could not see that, and whoever gives one now begins a new shift.
         with contextlib.suppress(Empty):
-            last = self._calls.get_nowait()
-            if last is not None:
-                last()
+            self._calls.get_nowait()()

@@ -78,7 +78,7 @@ def test_calls_around_the_end_of_a_shift(
     assert len(calls.threads) == 1
 
 
-class _LateCall(SimpleQueue[Callable[[], None] | None]):
+class _LateCall(SimpleQueue[Callable[[], None]]):
     """A queue into which something comes just after it was found empty."""
 
     def __init__(self, comes: Callable[[], None]) -> None:
@@ -86,7 +86,7 @@ class _LateCall(SimpleQueue[Callable[[], None] | None]):
         self._comes = comes
 
     @override
-    def get(self, block: bool = True, timeout: float | None = None) -> Callable[[], None] | None:
+    def get(self, block: bool = True, timeout: float | None = None) -> Callable[[], None]:
         try:
             return super().get(block, timeout)
         except Empty:
