@@ -52,11 +52,16 @@ async def running(callback: Callable[[Any, Any], Any]) -> AsyncIterator[Bench]:
     assert not task.cancelled()
 
 
+async def until(condition: Callable[[], object]) -> None:
+    """Wait until a condition holds."""
+    async with asyncio.timeout(10):
+        while not condition():  # noqa: ASYNC110  # nothing announces it
+            await asyncio.sleep(0.001)
+
+
 async def threads_end(count: int) -> None:
     """Wait until there are at most so many threads."""
-    async with asyncio.timeout(1):
-        while threading.active_count() > count:  # noqa: ASYNC110  # nothing announces it
-            await asyncio.sleep(0.001)
+    await until(lambda: threading.active_count() <= count)
 
 
 class Calls:
@@ -299,9 +304,7 @@ async def test_wake_for_nothing() -> None:
     async with running(calls.note) as bench:
         await asyncio.sleep(0)
         bench.publish(1)
-        async with asyncio.timeout(10):
-            while not bench.mailbox.waits:  # noqa: ASYNC110  # nothing announces it
-                await asyncio.sleep(0.001)
+        await until(lambda: bench.mailbox.waits)
         assert bench.mailbox.thread_ident is None
         bench.mailbox.wake()
         bench.publish(1)
@@ -339,9 +342,7 @@ async def test_place_of_a_slow_result() -> None:
     task = asyncio.create_task(bench.runner.run())
     await asyncio.sleep(0)
     bench.publish(1)
-    async with asyncio.timeout(10):
-        while bench.mailbox.whereabouts() is None:  # noqa: ASYNC110  # nothing announces it
-            await asyncio.sleep(0.001)
+    await until(bench.mailbox.whereabouts)
     place = bench.mailbox.whereabouts()
     assert place is not None
     assert place.endswith("save")
@@ -380,22 +381,16 @@ async def test_results_are_awaited_before_the_next_batch() -> None:
     ]
 
 
-class _Enough(SystemExit):
-    def __bool__(self) -> bool:
-        return False
-
-
 async def test_plain_callback_that_ends_the_program() -> None:
     """`SystemExit` in a thread ends the program, whatever is still to be awaited."""
     told = asyncio.Event()
 
-    async def never() -> None:
-        await asyncio.Event().wait()
+    never: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
     def plain(item: AudioFrame, _: object) -> Awaitable[None]:
         if item.sequence == 1:
-            return never()
-        raise _Enough("enough")
+            return never
+        raise SystemExit("enough")
 
     bench = Bench(plain)
     bench.runner._told = told  # noqa: SLF001  # to see it
@@ -404,7 +399,7 @@ async def test_plain_callback_that_ends_the_program() -> None:
     run.send(None)  # by hand: a task would end the loop of this test, too
     await asyncio.wait_for(told.wait(), 10)
     await asyncio.sleep(0)
-    with pytest.raises(_Enough, match="enough"):
+    with pytest.raises(SystemExit, match="enough"):
         run.send(None)
 
 

@@ -20,6 +20,14 @@ from rtms_client._runtime.worker import Worker
 _PATIENCE_S = 10.0
 
 
+def _until(condition: Callable[[], object], within_s: float = _PATIENCE_S) -> None:
+    """Wait until a condition holds."""
+    end = time.monotonic() + within_s
+    while not condition():
+        assert time.monotonic() < end
+        time.sleep(0.001)
+
+
 @contextmanager
 def working() -> Iterator[Worker]:
     """Have a worker, and see its thread end."""
@@ -29,10 +37,7 @@ def working() -> Iterator[Worker]:
         yield worker
     finally:
         worker.end()
-    end = time.monotonic() + _PATIENCE_S
-    while threading.active_count() > before:
-        assert time.monotonic() < end
-        time.sleep(0.001)
+    _until(lambda: threading.active_count() <= before)
 
 
 class _Calls:
@@ -113,10 +118,7 @@ def test_idle_thread_holds_nothing() -> None:
         worker.give(thing.set)
         assert thing.wait(_PATIENCE_S)
         del thing
-        end = time.monotonic() + 0.4  # less than a shift
-        while held() is not None:
-            assert time.monotonic() < end
-            time.sleep(0.001)
+        _until(lambda: held() is None, within_s=0.4)  # less than a shift
 
 
 def test_worker_that_got_nothing() -> None:
