@@ -45,7 +45,7 @@ async def running(callback: Callable[[Any, Any], Any]) -> AsyncIterator[Bench]:
     try:
         yield bench
         bench.hub.end(None)
-        await asyncio.wait([task], timeout=1)
+        await asyncio.wait([task], timeout=10)
     finally:
         task.cancel()
         await asyncio.wait([task])
