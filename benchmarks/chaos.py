@@ -20,7 +20,6 @@ import collections
 import gc
 import json
 import logging
-import os
 import random
 import statistics
 import sys
@@ -140,15 +139,19 @@ def _meeting(stream: int, seconds: float) -> MeetingScript:
 
 
 class Marks:
-    """Which frames of a stream were seen: a byte for each, so that the books stay small."""
+    """Which frames of a stream were seen: a byte for each, so that the books stay small.
+
+    Attributes:
+        seen: The bytes, by medium and user.
+    """
 
     def __init__(self, seconds: float) -> None:
         self._length = int(seconds * 1000 / _STEP_MS) + 1
-        self._seen: dict[tuple[MediaType, int], bytearray] = {}
+        self.seen: dict[tuple[MediaType, int], bytearray] = {}
 
     def add(self, medium: MediaType, user_id: int, at_ms: int) -> bool:
         """Mark a frame; tell whether it was new."""
-        seen = self._seen.setdefault((medium, user_id), bytearray(self._length))
+        seen = self.seen.setdefault((medium, user_id), bytearray(self._length))
         place = at_ms // _STEP_MS
         new = not seen[place]
         seen[place] = 1
@@ -156,14 +159,14 @@ class Marks:
 
     def missing(self, arrived: "Marks") -> Iterator[tuple[MediaType, int]]:
         """Yield medium and time of what is marked here and not there."""
-        for key, seen in self._seen.items():
-            others = arrived._seen.get(key, bytes(self._length))  # noqa: SLF001  # of the same class
+        for key, seen in self.seen.items():
+            others = arrived.seen.get(key, bytes(self._length))
             for place, (here, there) in enumerate(zip(seen, others, strict=True)):
                 if here and not there:
                     yield key[0], place * _STEP_MS
 
     def __len__(self) -> int:
-        return sum(sum(seen) for seen in self._seen.values())
+        return sum(sum(seen) for seen in self.seen.values())
 
 
 class Ledger(FaultInjector):
@@ -319,7 +322,7 @@ class Census:
         files = set()
         for name in names:
             try:
-                files.add(f"{name} {os.readlink(folder / name)}")  # noqa: PTH115  # names such as socket:[1]
+                files.add(f"{name} {(folder / name).readlink()}")
             except FileNotFoundError:
                 continue
         return cls({name for name in tasks if name.startswith("rtms ")}, threads, files)

@@ -11,13 +11,14 @@ are not kept. Zoom's SDK takes part where it is installed (``python -m pip insta
 
 import argparse
 import asyncio
+import functools
 import sys
 from collections import Counter
 from collections.abc import Sequence
 from itertools import pairwise
 from pathlib import Path
 from statistics import median
-from typing import Any, Final
+from typing import Final
 
 import attrs
 from harness.stage import STEP_MS, STRIKE_S, play, sides
@@ -39,65 +40,69 @@ class Row:
     seconds: float = 15.0
 
 
-def _at(kind: FaultKind, socket: str, **options: Any) -> Fault:  # noqa: ANN401  # passed on
-    return Fault(kind, socket=socket, at_s=STRIKE_S, **options)
-
-
-_LOSS: Final = _at(FaultKind.RESET, "signaling")
+_at: Final = functools.partial(Fault, at_s=STRIKE_S)
+_LOSS: Final = _at(FaultKind.RESET, socket="signaling")
 
 ROWS: Final[tuple[Row, ...]] = (
     Row("none", ()),
-    Row("the audio connection is reset", (_at(FaultKind.RESET, "audio"),)),
+    Row("the audio connection is reset", (_at(FaultKind.RESET, socket="audio"),)),
     Row("the signaling connection is reset", (_LOSS,)),
     Row(
         "signaling is reset three times, 8 s apart",
-        (_at(FaultKind.RESET, "signaling", times=3, every_s=8.0),),
+        (_at(FaultKind.RESET, socket="signaling", times=3, every_s=8.0),),
         35.0,
     ),
-    Row("the audio connection is closed with 1011", (_at(FaultKind.CLOSE, "audio", code=1011),)),
-    Row("signaling is closed with 1001", (_at(FaultKind.CLOSE, "signaling", code=1001),)),
+    Row(
+        "the audio connection is closed with 1011",
+        (_at(FaultKind.CLOSE, socket="audio", code=1011),),
+    ),
+    Row("signaling is closed with 1001", (_at(FaultKind.CLOSE, socket="signaling", code=1001),)),
     Row(
         "the server interrupts audio as documented (event 7)",
-        (_at(FaultKind.INTERRUPT, "audio"),),
+        (_at(FaultKind.INTERRUPT, socket="audio"),),
     ),
     Row(
         "signaling is reset, nobody listens for 4 s",
-        (_at(FaultKind.REFUSE, "any", for_s=4.0), _LOSS),
+        (_at(FaultKind.REFUSE, socket="any", for_s=4.0), _LOSS),
     ),
     Row(
         "signaling is reset, the next connection gets HTTP 503",
-        (_LOSS, _at(FaultKind.HTTP_STATUS, "signaling", code=503)),
+        (_LOSS, _at(FaultKind.HTTP_STATUS, socket="signaling", code=503)),
     ),
     Row(
         "signaling is reset, the next handshake gets status 8 (duplicate)",
-        (_LOSS, _at(FaultKind.REJECT, "signaling", code=8)),
+        (_LOSS, _at(FaultKind.REJECT, socket="signaling", code=8)),
     ),
     Row(
         "the audio connection is reset, 2 s of audio come again",
-        (_at(FaultKind.RESET, "audio"), _at(FaultKind.REPLAY, "audio", for_s=2.0)),
+        (_at(FaultKind.RESET, socket="audio"), _at(FaultKind.REPLAY, socket="audio", for_s=2.0)),
     ),
-    Row("audio is 3 s late", (_at(FaultKind.DELAY, "audio", for_s=3.0),)),
+    Row("audio is 3 s late", (_at(FaultKind.DELAY, socket="audio", for_s=3.0),)),
     Row(
         "20 packets of audio come twice",
-        (_at(FaultKind.DUPLICATE, "audio", message=_AUDIO, times=20),),
+        (_at(FaultKind.DUPLICATE, socket="audio", message=_AUDIO, times=20),),
     ),
     Row(
         "20 messages with audio are cut in half",
-        (_at(FaultKind.TRUNCATE, "audio", message=_AUDIO, times=20),),
+        (_at(FaultKind.TRUNCATE, socket="audio", message=_AUDIO, times=20),),
     ),
     Row(
         "a message of 17 MiB on the audio connection",
-        (_at(FaultKind.OVERSIZE, "audio", message=_AUDIO),),
+        (_at(FaultKind.OVERSIZE, socket="audio", message=_AUDIO),),
     ),
     Row(
         "the path of the audio connection dies without a word",
-        (_at(FaultKind.STALL, "audio"),),
+        (_at(FaultKind.STALL, socket="audio"),),
         120.0,
     ),
-    Row("the path of signaling dies without a word", (_at(FaultKind.STALL, "signaling"),), 120.0),
+    Row(
+        "the path of signaling dies without a word",
+        (_at(FaultKind.STALL, socket="signaling"),),
+        120.0,
+    ),
     Row(
         "signaling has no keep-alives any more, media go on",
-        (_at(FaultKind.SILENCE, "signaling"),),
+        (_at(FaultKind.SILENCE, socket="signaling"),),
         120.0,
     ),
 )

@@ -33,7 +33,7 @@ print(json.dumps({{"wall": wall * 1e3, "cpu": cpu * 1e3, "modules": sorted(sys.m
 def _interpreter(
     environment: Mapping[str, str], *arguments: str
 ) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(  # noqa: S603  # our own text
+    return subprocess.run(  # noqa: S603  # this interpreter, programs from this file, no shell
         [sys.executable, *arguments], env=environment, capture_output=True, text=True, check=True
     )
 

@@ -16,6 +16,7 @@ from harness.tables import arguments, column, publish, spread, table
 from harness.turns import BARE, ITERATOR, receive, sender, turns
 
 _GROWTH_BOUND_MB: Final = 5.0
+_WORDS: Final = {True: "kept", False: "BROKEN"}
 _IDLE_BOUND_KB: Final = 250.0
 _SIDES: Final = (ITERATOR, BARE)
 
@@ -63,7 +64,7 @@ def _growth(size: _Size, *, tls: bool) -> tuple[str, bool]:
     growths, losses = (column(results, ITERATOR, key) for key in ("growth", "lost"))
     kept = max(growths) < _GROWTH_BOUND_MB and not any(losses)
     bound = f"less than {_GROWTH_BOUND_MB:g} MB in every turn, and no frame lost"
-    verdict = f"Bound: {bound}: {_word(kept)}.\n"
+    verdict = f"Bound: {bound}: {_WORDS[kept]}.\n"
     heads = ("receiver", "growth, MB", "peak, MB", "frames lost")
     return table(title, heads, rows) + "\n" + verdict, kept
 
@@ -92,13 +93,9 @@ def _idle(size: _Size) -> tuple[str, bool]:
         ["difference, turn by turn", spread(above)],
     ]
     kept = statistics.median(above) < _IDLE_BOUND_KB
-    verdict = f"Bound: median difference less than {_IDLE_BOUND_KB:g} kB: {_word(kept)}.\n"
+    verdict = f"Bound: median difference less than {_IDLE_BOUND_KB:g} kB: {_WORDS[kept]}.\n"
     title = f"Idle stream with signaling and one media connection, TLS, {size.streams} streams"
     return table(title, ("side", "kB per stream"), rows) + "\n" + verdict, kept
-
-
-def _word(kept: bool) -> str:  # noqa: FBT001  # a bool into a word
-    return "kept" if kept else "BROKEN"
 
 
 def main() -> None:

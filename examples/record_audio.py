@@ -33,7 +33,7 @@ class Track:
         self.start_ms = start_ms
         self.rate = frame.format.sample_rate_hz
         self.frame_bytes = SAMPLE_BYTES * frame.format.channels
-        self.file = wave.open(str(path), "wb")  # noqa: SIM115  # closed at the end of the stream
+        self.file = wave.open(str(path), "wb")  # noqa: SIM115  # `record` closes it, however the stream ends
         self.file.setnchannels(frame.format.channels)
         self.file.setsampwidth(SAMPLE_BYTES)
         self.file.setframerate(self.rate)

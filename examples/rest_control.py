@@ -26,7 +26,7 @@ from rtms_client.control import (
     RTMSControl,
 )
 
-TOKEN_URL = "https://zoom.us/oauth/token"  # noqa: S105  # no secret
+TOKEN_URL = "https://zoom.us/oauth/token"  # noqa: S105  # where tokens come from, not one
 PRODUCTS = {
     "meeting": Product.MEETING,
     "session": Product.VIDEO_SDK,

@@ -53,7 +53,7 @@ class PocketSphinx:
     """A recogniser that runs on this machine."""
 
     def __init__(self) -> None:
-        from pocketsphinx import Decoder  # noqa: PLC0415  # only whoever uses it needs it
+        from pocketsphinx import Decoder  # noqa: PLC0415  # other recognisers work without it
 
         self._decoder = Decoder(samprate=16000, loglevel="FATAL")
         self._decoder.start_utt()

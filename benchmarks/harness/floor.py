@@ -6,7 +6,8 @@ import json
 import os
 import ssl
 import sys
-from typing import Any, Final
+from collections.abc import Callable
+from typing import Any, Final, Protocol
 
 from typing_extensions import override
 
@@ -21,13 +22,29 @@ _MAX_BYTES: Final = 16 * 1024 * 1024
 _decode, _loads = pybase64.b64decode, orjson.loads
 
 
-class _Answers(picows.WSListener):  # type: ignore[misc]  # it has no types
+class _Frame(Protocol):
+    """A frame of picows."""
+
+    def get_payload_as_memoryview(self) -> memoryview:
+        """Return what it carries."""
+        ...
+
+
+class _Socket(Protocol):
+    """A connection of picows."""
+
+    def send(self, kind: object, data: bytes) -> None:
+        """Send a message."""
+        ...
+
+
+class _Answers(picows.WSListener):  # type: ignore[misc]  # picows need not be there when types are checked
     """Waits for answers."""
 
     def __init__(self) -> None:
         self.messages: asyncio.Queue[Any] = asyncio.Queue()
 
-    def on_ws_frame(self, _: object, frame: Any) -> None:  # noqa: ANN401  # no types
+    def on_ws_frame(self, _: object, frame: _Frame) -> None:
         """Take a frame."""
         self.messages.put_nowait(_loads(frame.get_payload_as_memoryview()))
 
@@ -40,7 +57,7 @@ class _Media(_Answers):
         self._meter, self._take, self._done = what, what.take, done
 
     @override
-    def on_ws_frame(self, _: object, frame: Any) -> None:  # no types
+    def on_ws_frame(self, _: object, frame: _Frame) -> None:
         """Take a frame."""
         message = _loads(frame.get_payload_as_memoryview())
         kind = message["msg_type"]
@@ -58,23 +75,23 @@ class _Media(_Answers):
 
 async def _join(
     job: Job, number: int, context: ssl.SSLContext | None, what: Meter, done: asyncio.Event
-) -> list[Any]:
+) -> list[object]:
     """Do the handshakes of RTMS; returns what must be kept."""
     identity = {"meeting_uuid": "meeting", "rtms_stream_id": f"floor-{os.getpid()}-{number}"}
 
-    async def opened(url: str, make: Any) -> tuple[Any, Any]:  # noqa: ANN401  # no types
-        pair: tuple[Any, Any] = await picows.ws_connect(
+    async def opened(url: str, make: Callable[[], _Answers]) -> tuple[_Socket, _Answers]:
+        pair: tuple[_Socket, _Answers] = await picows.ws_connect(
             make, url, ssl_context=context, max_frame_size=_MAX_BYTES
         )
         return pair
 
-    def send(transport: Any, **message: object) -> None:  # noqa: ANN401  # no types
+    def send(transport: _Socket, **message: object) -> None:
         transport.send(picows.WSMsgType.TEXT, json.dumps({**message, **identity}).encode())
 
     signaling, answers = await opened(job.url, _Answers)
     send(signaling, msg_type=1)
     answer = await answers.messages.get()
-    kept = [signaling, answers]
+    kept: list[object] = [signaling, answers]
     for medium in job.media:
         url = answer["media_server"]["server_urls"][medium]
         media, listener = await opened(url, lambda: _Media(what, done))
@@ -91,7 +108,7 @@ async def _run(job: Job, what: Meter) -> None:
         context = ssl.create_default_context(cafile=job.ca_file)
     done = asyncio.Event()
 
-    async def join(number: int) -> list[Any]:
+    async def join(number: int) -> list[object]:
         return await _join(job, number, context, what, done)
 
     if job.idle:

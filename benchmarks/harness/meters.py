@@ -12,6 +12,8 @@ from collections import Counter
 from pathlib import Path
 from typing import Any, Final, Protocol
 
+from typing_extensions import override
+
 from .frames import STAMP, STAMP_TEXT
 from .load import END_MS, Job, open_many_files
 
@@ -56,7 +58,7 @@ def hear(what: Meter, text: str, timestamp_ms: int) -> bool:
     return what.take(base64.b64decode(text[:STAMP_TEXT]), timestamp_ms)
 
 
-class Flood:
+class Flood(Meter):
     """Measures processor time and speed between the end of the warm-up and the last frame.
 
     Args:
@@ -73,9 +75,11 @@ class Flood:
         self._rss = 0
         self._final: dict[str, Any] = {}
 
+    @override
     def joined(self) -> None:
         """Do nothing: the measurement begins with a frame."""
 
+    @override
     def take(self, data: bytes, timestamp_ms: int) -> bool:
         """Take note of one frame; tell whether it was the last one."""
         self._frames += 1
@@ -102,12 +106,13 @@ class Flood:
         }
         return True
 
+    @override
     def result(self) -> dict[str, Any]:
         """Return processor time, speed and memory."""
         return self._final
 
 
-class Pace:
+class Pace(Meter):
     """Measures processor time, delays and losses for some seconds after all streams have joined.
 
     Delays are counted in steps, so that a long measurement takes no more memory than a short one.
@@ -132,12 +137,14 @@ class Pace:
         self._rss_before = rss_bytes()
         self._final: dict[str, Any] = {}
 
+    @override
     def joined(self) -> None:
         """Begin to measure as soon as it is calm."""
         self._begin = time.monotonic() + min(_SETTLE_S, self._seconds)
         self._end = self._begin + self._seconds
 
-    def take(self, data: bytes, timestamp_ms: int) -> bool:  # noqa: ARG002  # see Meter
+    @override
+    def take(self, data: bytes, timestamp_ms: int) -> bool:
         """Take note of one frame; tell whether the time is up."""
         now = time.monotonic()
         if now < self._begin:
@@ -149,7 +156,7 @@ class Pace:
             sent, connection, number = STAMP.unpack_from(data)
             delay_s = now - sent
             self._delays[min(int(delay_s / _STEP_S), _STEPS - 1)] += 1
-            if delay_s > self._longest_s:  # noqa: PLR1730  # for each frame, and max() is slower
+            if delay_s > self._longest_s:  # noqa: PLR1730  # the call of max() would be measured, too
                 self._longest_s = delay_s
             self._last[connection] = number
             self._seen[connection] += 1
@@ -190,26 +197,30 @@ class Pace:
                 return min((step + 1) * _STEP_S, self._longest_s)
         return self._longest_s
 
+    @override
     def result(self) -> dict[str, Any]:
         """Return processor time, delays, losses and memory."""
         return self._final
 
 
-class Idle:
+class Idle(Meter):
     """Measures what open streams cost while nothing is sent but keep-alives."""
 
     def __init__(self) -> None:
         self._rss = 0
 
+    @override
     def joined(self) -> None:
         """Begin: what is opened from now on counts."""
         gc.collect()
         self._rss = rss_bytes()
 
-    def take(self, data: bytes, timestamp_ms: int) -> bool:  # noqa: ARG002  # see Meter
+    @override
+    def take(self, data: bytes, timestamp_ms: int) -> bool:
         """Refuse frames: there are none."""
         raise AssertionError("a frame on an idle stream")
 
+    @override
     def result(self) -> dict[str, Any]:
         """Return the growth."""
         gc.collect()

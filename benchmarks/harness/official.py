@@ -5,12 +5,13 @@ import os
 import sys
 import threading
 from collections.abc import Callable
-from typing import Any, Final
+from pathlib import Path
+from typing import Any, Final, Protocol
 
 from .load import AUDIO, TRANSCRIPT, VIDEO, Job, load
 from .meters import Meter, hear, meter, report
 
-rtms: Any = importlib.import_module("rtms")  # it has no types
+rtms: Any = importlib.import_module("rtms")  # need not be there when types are checked
 
 _GIVE_UP_S: Final = 120.0
 
@@ -36,13 +37,25 @@ _PARAMS: Final[dict[str, tuple[str, Any]]] = {
 """How each medium is asked for; a transcript is by its callback alone."""
 
 
+class _Loop(Protocol):
+    """The event loop of the SDK."""
+
+    def add(self, client: object) -> None:
+        """Serve a client."""
+        ...
+
+    def stop(self) -> None:
+        """End."""
+        ...
+
+
 def _client(
     job: Job,
     number: int,
     what: Meter,
-    loop: Any,  # noqa: ANN401  # no types
+    loop: _Loop,
     confirm: Callable[[int], None],
-) -> Any:  # noqa: ANN401  # no types
+) -> object:
     client = rtms.Client()
 
     def take(data: bytes, _size: int, timestamp_ms: int, _metadata: object) -> None:
@@ -74,7 +87,7 @@ def main() -> None:
     """Do the job of the command line."""
     job = load(Job, sys.argv[1])
     what = meter(job)
-    os.makedirs("logs", exist_ok=True)  # noqa: PTH103  # otherwise the SDK complains all the time
+    Path("logs").mkdir(exist_ok=True)  # otherwise the SDK complains all the time
     loop = rtms.EventLoop(poll_interval=float(job.variant))
     joined: list[int] = []
 

@@ -172,8 +172,9 @@ class Sender:
         while left:
             count = min(left, len(frames))
             left -= count
-            # websockets waits for room only in its own send().
-            while ws.transport.get_write_buffer_size() > _BACKLOG_BYTES:  # noqa: ASYNC110  # no event tells
+            # There is room when asyncio calls resume_writing() of websockets' protocol, which wakes
+            # nobody but its own send(): so look.
+            while ws.transport.get_write_buffer_size() > _BACKLOG_BYTES:  # noqa: ASYNC110  # see above
                 await asyncio.sleep(_FULL_S)
             if ws.transport.is_closing():
                 return

@@ -107,7 +107,7 @@ def available(names: Sequence[str]) -> list[str]:
 @contextlib.contextmanager
 def sender(what: Load) -> Iterator[Endpoint]:
     """Run a sender in a process of its own."""
-    with subprocess.Popen(  # noqa: S603  # our own module
+    with subprocess.Popen(  # noqa: S603  # this interpreter, a module of ours, no shell
         [sys.executable, "-m", "harness.sender", dump(what)],
         cwd=_HERE,
         stdin=subprocess.PIPE,
@@ -150,7 +150,7 @@ def receive(name: str, job: Job) -> dict[str, Any]:
     side = SIDES[name]
     job = attrs.evolve(job, variant=side.variant)
     with tempfile.TemporaryDirectory(prefix="rtms-client-") as directory:
-        done = subprocess.run(  # noqa: S603  # our own module
+        done = subprocess.run(  # noqa: S603  # this interpreter, a module of ours, no shell
             [sys.executable, "-m", f"harness.{side.module}", dump(job)],
             cwd=directory,
             env={

@@ -6,11 +6,12 @@ import json
 import os
 import sys
 from collections.abc import Callable
-from typing import Any, Final
+from pathlib import Path
+from typing import Any, Final, Protocol
 
 from .witness import Scene, Sight
 
-rtms: Any = importlib.import_module("rtms")  # it has no types
+rtms: Any = importlib.import_module("rtms")  # need not be there when types are checked
 
 _EVENTS: Final = (
     "on_session_update",
@@ -24,7 +25,15 @@ _EVENTS: Final = (
 _LISTEN_S: Final = 2.0
 
 
-def _client(sight: Sight, stop: Callable[[], None]) -> Any:  # noqa: ANN401  # no types
+class _Client(Protocol):
+    """A client of the SDK."""
+
+    def join(self, **options: object) -> None:
+        """Join a stream."""
+        ...
+
+
+def _client(sight: Sight, stop: Callable[[], None]) -> _Client:
     client = rtms.Client()
     client.set_audio_params(
         rtms.AudioParams(
@@ -54,10 +63,11 @@ def _client(sight: Sight, stop: Callable[[], None]) -> Any:  # noqa: ANN401  # n
     client.on_leave(left)
     client.on_audio_data(lambda data, *_: sight.see("audio", data))
     client.on_video_data(lambda data, *_: sight.see("video", data))
-    return client
+    made: _Client = client
+    return made
 
 
-def _listen(client: Any, sight: Sight) -> None:  # noqa: ANN401  # no types
+def _listen(client: object, sight: Sight) -> None:
     """Ask for events; before the join that has no effect, and in a callback it hangs."""
     for name in _EVENTS:
         told = name.removeprefix("on_")
@@ -84,7 +94,7 @@ def main() -> None:
     """Watch the scene of the command line."""
     scene = Scene(**json.loads(sys.argv[1]))
     sight = Sight()
-    os.makedirs("logs", exist_ok=True)  # noqa: PTH103  # otherwise the SDK complains all the time
+    Path("logs").mkdir(exist_ok=True)  # otherwise the SDK complains all the time
     asyncio.run(_watch(scene, sight))
     sight.report()
     os._exit(0)  # the native part may crash while the interpreter shuts down

@@ -1,4 +1,3 @@
-# ruff: noqa: S101  # pytest is made for assert
 """How to test an application that is built on rtms_client."""
 
 import asyncio
