@@ -94,6 +94,25 @@ def test_order() -> None:
     assert one.first() is None
 
 
+@pytest.mark.parametrize(
+    ("full", "count"),
+    [
+        pytest.param(lane(), 2, id="items"),
+        pytest.param(lane(items=1), 2, id="a gap, and an item held behind it"),
+        pytest.param(lane(size=5), 1, id="a gap only"),
+    ],
+)
+def test_whether_anything_waits(full: Lane, count: int) -> None:
+    """A lane tells beforehand whether there is something to pop, be it a gap."""
+    fill(full, audio(1), audio(2))
+    told = []
+    while full.holds_anything():
+        told.append(full.pop())
+    assert None not in told
+    assert len(told) == count
+    assert full.pop() is None
+
+
 def test_drop_oldest() -> None:
     """The oldest items make room; the gap in front of the rest says exactly what is missing."""
     one = lane(items=3)
