@@ -27,11 +27,15 @@ from .load import MEDIA_TYPES, Flow, Load, load, open_many_files
 _BACKLOG_BYTES: Final = 1 << 20
 _FULL_S: Final = 0.0005
 _LATE_S: Final = 0.1  # what a machine that is too slow is not asked to catch up on
+_END_S: Final = 10.0
 _GOLDEN: Final = 0.618  # spreads the streams evenly over the interval
 
 
 class KeepAlives:
     """What became of the keep-alives; asks on every connection.
+
+    What a receiver left unanswered when it ended must not count against the next one: some sides of
+    a benchmark answer nothing at all.
 
     Args:
         interval_s: Between two of a connection; what is not answered until the next is missed.
@@ -41,6 +45,9 @@ class KeepAlives:
         self._interval_s = interval_s
         self._asked: dict[ServerConnection, float] = {}
         self._connections = 0
+        self._open: set[ServerConnection] = set()
+        self._all_gone = asyncio.Event()
+        self._all_gone.set()
         self.clear()
 
     def clear(self) -> None:
@@ -48,12 +55,25 @@ class KeepAlives:
         self._count = self._missed = 0
         self._slowest_s = 0.0
 
-    def tally(self) -> dict[str, float]:
-        """Return what was counted."""
-        return {"asked": self._count, "missed": self._missed, "slowest_ms": 1e3 * self._slowest_s}
+    async def tally(self) -> dict[str, float]:
+        """Return what was counted, when all connections have ended: the next ones count anew.
 
-    async def ask(self, ws: ServerConnection) -> None:
-        """Ask until the connection ends."""
+        Raises:
+            TimeoutError: Some do not end.
+        """
+        async with asyncio.timeout(_END_S):
+            await self._all_gone.wait()
+        counts = {"asked": self._count, "missed": self._missed, "slowest_ms": 1e3 * self._slowest_s}
+        self.clear()
+        return counts
+
+    def start(self, ws: ServerConnection) -> asyncio.Task[None]:
+        """Begin to ask; the task is to be cancelled."""
+        self._open.add(ws)
+        self._all_gone.clear()
+        return asyncio.create_task(self._ask(ws))
+
+    async def _ask(self, ws: ServerConnection) -> None:
         self._connections += 1
         await asyncio.sleep(self._connections * _GOLDEN % 1 * self._interval_s)
         for sequence in itertools.count(1):
@@ -71,6 +91,9 @@ class KeepAlives:
     def gone(self, ws: ServerConnection) -> None:
         """Take note that nobody is there to answer."""
         self._count -= self._asked.pop(ws, None) is not None
+        self._open.remove(ws)
+        if not self._open:
+            self._all_gone.set()
 
 
 class Sender:
@@ -107,8 +130,7 @@ class Sender:
                 print(json.dumps({"url": f"{self._base}/signaling", "ca_file": str(ca_file)}))
                 sys.stdout.flush()
                 while await asyncio.to_thread(sys.stdin.readline):
-                    print(json.dumps(self._keep_alives.tally()), flush=True)
-                    self._keep_alives.clear()
+                    print(json.dumps(await self._keep_alives.tally()), flush=True)
 
     async def _handle(self, ws: ServerConnection) -> None:
         with contextlib.suppress(ConnectionClosed):
@@ -140,7 +162,7 @@ class Sender:
 
     async def _listen(self, ws: ServerConnection) -> None:
         """Read until the connection ends."""
-        asking = asyncio.create_task(self._keep_alives.ask(ws))
+        asking = self._keep_alives.start(ws)
         try:
             async for text in ws:
                 message = json.loads(text)
