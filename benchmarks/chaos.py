@@ -30,7 +30,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import attrs
-from harness.meters import rss_bytes
+from harness.meters import rss_bytes, tidy
 from harness.tables import publish, table
 from typing_extensions import override
 
@@ -85,7 +85,7 @@ _HANDSHAKES: Final = frozenset(
 _SOCKETS: Final = ("signaling", "audio", "video", "transcript")
 _CALM_S: Final = 30.0
 _LOOKS: Final = 32
-_FLAT_BYTES: Final = 16 * 1024 * 1024
+_FLAT_BYTES: Final = 8 * 1024 * 1024
 _OVERSIZE: Final = 2 * 1024 * 1024
 _TIMING: Final = Timing(
     keep_alive_s=0.5, missed_keep_alives=3, signaling_window_s=25, media_window_s=25, linger_s=2
@@ -457,7 +457,7 @@ async def _watch(options: Options, result: Result, guests: Sequence[Guest]) -> N
     """Let the faults strike, look at the memory, and wait for calm."""
     for _ in range(_LOOKS):
         await asyncio.sleep(options.seconds / _LOOKS)
-        gc.collect()
+        tidy()
         result.memory.append(rss_bytes())
     await asyncio.sleep(1)
     if not await _until(lambda: all(guest.calm for guest in guests), _CALM_S):

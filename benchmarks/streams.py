@@ -1,11 +1,11 @@
 """Many streams at the pace of a meeting: processor time, delays, losses, keep-alives and memory.
 
-Each stream gets an audio frame (640 bytes) every 20 ms over TLS, as one speaker causes it, and on
-request a transcript once a second on another connection; the streams are spread evenly over these
-20 ms. Every frame carries its time of sending and its number. Then many streams are connected on
-which nothing comes but keep-alives. Receivers run in turns, each in a process of its own; the
-sender, which also counts the answers to keep-alives, has another one. Ends with 1 if this library
-lost a frame, missed a keep-alive or let a stream fall silent.
+Each stream gets an audio frame (640 bytes) every 20 ms over TLS, as one speaker causes it, or as
+often as is asked for, and on request a transcript once a second on another connection; the streams
+are spread evenly over that time. Every frame carries its time of sending and its number. Then many
+streams are connected on which nothing comes but keep-alives. Receivers run in turns, each in a
+process of its own; the sender, which also counts the answers to keep-alives, has another one. Ends
+with 1 if this library lost a frame, missed a keep-alive or let a stream fall silent.
 """
 
 import statistics
@@ -20,7 +20,6 @@ from harness.tables import arguments, column, publish, ratios, spread, table
 from harness.turns import BARE, ITERATOR, Results, available, receive, sender, turns
 
 _KEEP_ALIVE_S: Final = 2.0  # five times as often as Zoom, and as strict
-_SPEECH: Final = Flow(medium=AUDIO, size=640, interval_s=0.02)
 _CAPTIONS: Final = Flow(medium=TRANSCRIPT, size=60, interval_s=1.0)
 _HEADS: Final = (
     "receiver",
@@ -155,6 +154,9 @@ def main() -> None:
         "--streams", type=int, nargs="*", default=[1, 20, 100, 200], help="streams at a time"
     )
     parser.add_argument("--seconds", type=float, default=10.0, help="of each turn (%(default)s)")
+    parser.add_argument(
+        "--rate", type=float, default=50.0, help="audio frames a second and stream (%(default)g)"
+    )
     parser.add_argument("--transcript", action="store_true", help="with a transcript each")
     parser.add_argument(
         "--silent", type=int, default=1000, help="streams without media (%(default)s); 0 for none"
@@ -164,13 +166,14 @@ def main() -> None:
     names = available(options.side)
     if not names:
         sys.exit("no receiver has such a name")
-    flows = (_SPEECH, _CAPTIONS) if options.transcript else (_SPEECH,)
+    speech = Flow(medium=AUDIO, size=640, interval_s=1 / options.rate)
+    flows = (speech, _CAPTIONS) if options.transcript else (speech,)
     silent = names
     if options.smoke:
         names, silent = [ITERATOR, BARE], [ITERATOR]
         options.streams, options.turns, options.seconds, options.silent = [3], 1, 0.3, 5
     parts, faults, found = [], [], {}
-    what = "50 frames/s" + " and a transcript" * options.transcript
+    what = f"{options.rate:g} frames/s" + " and a transcript" * options.transcript
     for streams in options.streams:
         results = found[streams] = _measure(names, streams, options.turns, options.seconds, flows)
         title = f"{streams} stream{'s' if streams > 1 else ''}, {what} each, TLS"

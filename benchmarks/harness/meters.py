@@ -1,6 +1,8 @@
 """Counting and timing inside a receiving process; the same few lines for every receiver."""
 
 import base64
+import contextlib
+import ctypes
 import gc
 import json
 import math
@@ -17,7 +19,7 @@ from typing_extensions import override
 from .frames import STAMP, STAMP_TEXT
 from .load import END_MS, Job, open_many_files
 
-__all__ = ["Flood", "Idle", "Meter", "Pace", "hear", "meter", "report", "rss_bytes"]
+__all__ = ["Flood", "Idle", "Meter", "Pace", "hear", "meter", "report", "rss_bytes", "tidy"]
 
 _SETTLE_S: Final = 1.0
 _STEP_S: Final = 10e-6
@@ -35,6 +37,16 @@ def rss_bytes() -> int:
 
 def _peak_bytes() -> int:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * _PEAK_UNIT
+
+
+def tidy() -> None:
+    """Collect garbage, and let glibc return to the system what it only holds in reserve.
+
+    Large blocks leave holes behind, which look like growth and are none.
+    """
+    gc.collect()
+    with contextlib.suppress(AttributeError, OSError, TypeError):  # another C library, or none
+        ctypes.CDLL(None).malloc_trim(0)
 
 
 class Meter(Protocol):
