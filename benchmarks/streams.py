@@ -163,6 +163,8 @@ def main() -> None:
     )
     parser.add_argument("--plot", type=Path, help="file to draw the figures into, as SVG")
     options = parser.parse_args()
+    if options.rate <= 0:
+        parser.error("--rate: expected more than 0")
     names = available(options.side)
     if not names:
         sys.exit("no receiver has such a name")

@@ -48,9 +48,9 @@ class KeepAlives:
         self._open: set[ServerConnection] = set()
         self._all_gone = asyncio.Event()
         self._all_gone.set()
-        self.clear()
+        self._clear()
 
-    def clear(self) -> None:
+    def _clear(self) -> None:
         """Count anew."""
         self._count = self._missed = 0
         self._slowest_s = 0.0
@@ -64,7 +64,7 @@ class KeepAlives:
         async with asyncio.timeout(_END_S):
             await self._all_gone.wait()
         counts = {"asked": self._count, "missed": self._missed, "slowest_ms": 1e3 * self._slowest_s}
-        self.clear()
+        self._clear()
         return counts
 
     def start(self, ws: ServerConnection) -> asyncio.Task[None]:

@@ -20,7 +20,7 @@ def post(url: str, signed: SignedWebhook) -> int | None:
     """Send a webhook; returns the status of the answer, or `None` if nobody listens yet."""
     request = urllib.request.Request(url, signed.body, dict(signed.headers))  # noqa: S310  # yours
     try:
-        with urllib.request.urlopen(request, timeout=10) as answer:  # noqa: S310
+        with urllib.request.urlopen(request, timeout=10) as answer:  # noqa: S310  # likewise
             return int(answer.status)
     except urllib.error.HTTPError as error:
         return error.code
